@@ -1,0 +1,204 @@
+"""Every error raised on purpose. Anything else that is raised is a bug.
+
+GatewayError
+├── Invalid                   the request cannot be meant as it stands
+│   ├── NotJson               a value that JSON cannot carry
+│   ├── BundleRefused         an archive that is no bundle, or not a safe one
+│   └── FlowRefused           a flow that cannot be run as it is drawn
+├── Unauthenticated
+├── Forbidden
+├── NotFound
+│   ├── RunNotFound
+│   ├── CommandNotFound
+│   ├── BundleNotFound
+│   ├── FlowNotFound
+│   ├── ArtifactNotFound
+│   └── FeatureAbsent
+├── Conflict
+│   ├── VersionConflict       somebody else changed the run first
+│   ├── DuplicateCommand      the same id came before, with another body
+│   ├── InFlight              the same request is being answered right now
+│   ├── WaitMismatch          the run does not wait for this
+│   ├── BundleExists
+│   ├── Deprecated
+│   └── LedgerBroken          a stored step is not what was written
+├── LimitReached
+│   └── TooLarge
+└── Unavailable
+    ├── SchemaNewer           the store was written by a newer release
+    └── StoreFailed           the disk or the database did not keep its word
+"""
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Something the program refuses or cannot do, and says so.
+
+    `code` is stable and meant for machines; the text is for people. `facts` travel to the
+    reader of the problem and so hold nothing that is another's.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, detail: str = "", **facts: object) -> None:
+        """Keep the sentence for the reader and the facts beside it."""
+        self.detail = detail or (self.__doc__ or "").strip().splitlines()[0]
+        self.facts = facts
+        super().__init__(self.detail)
+
+
+class Invalid(GatewayError):
+    """The request is not valid."""
+
+    code = "invalid"
+
+
+class NotJson(Invalid):
+    """The value cannot be written as JSON."""
+
+    code = "not_json"
+
+
+class BundleRefused(Invalid):
+    """The bundle is refused."""
+
+    code = "bundle_refused"
+
+
+class FlowRefused(Invalid):
+    """The flow cannot be run."""
+
+    code = "flow_refused"
+
+
+class Unauthenticated(GatewayError):
+    """A credential is needed."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(GatewayError):
+    """This is not allowed for you."""
+
+    code = "forbidden"
+
+
+class NotFound(GatewayError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class RunNotFound(NotFound):
+    """There is no such run."""
+
+    code = "run_not_found"
+
+
+class CommandNotFound(NotFound):
+    """There is no such command."""
+
+    code = "command_not_found"
+
+
+class BundleNotFound(NotFound):
+    """There is no such bundle."""
+
+    code = "bundle_not_found"
+
+
+class FlowNotFound(NotFound):
+    """There is no such flow."""
+
+    code = "flow_not_found"
+
+
+class ArtifactNotFound(NotFound):
+    """There is no such artifact."""
+
+    code = "artifact_not_found"
+
+
+class FeatureAbsent(NotFound):
+    """This installation does not have the feature."""
+
+    code = "feature_absent"
+
+
+class Conflict(GatewayError):
+    """The state of things does not allow it."""
+
+    code = "conflict"
+
+
+class VersionConflict(Conflict):
+    """The run was changed by somebody else at the same time."""
+
+    code = "version_conflict"
+
+
+class DuplicateCommand(Conflict):
+    """The id was used before, with another body."""
+
+    code = "duplicate_command"
+
+
+class InFlight(Conflict):
+    """The same request is being answered right now."""
+
+    code = "in_flight"
+
+
+class WaitMismatch(Conflict):
+    """The run does not wait for this."""
+
+    code = "wait_mismatch"
+
+
+class BundleExists(Conflict):
+    """This version of the bundle is installed already, with other contents."""
+
+    code = "bundle_exists"
+
+
+class Deprecated(Conflict):
+    """The flow is deprecated and takes no new runs."""
+
+    code = "deprecated"
+
+
+class LedgerBroken(Conflict):
+    """The ledger is not as it was written."""
+
+    code = "ledger_broken"
+
+
+class LimitReached(GatewayError):
+    """A limit was reached."""
+
+    code = "limit_reached"
+
+
+class TooLarge(LimitReached):
+    """This is larger than the limit."""
+
+    code = "too_large"
+
+
+class Unavailable(GatewayError):
+    """This cannot be done right now."""
+
+    code = "unavailable"
+
+
+class SchemaNewer(Unavailable):
+    """The store was written by a newer release."""
+
+    code = "schema_newer"
+
+
+class StoreFailed(Unavailable):
+    """The store failed."""
+
+    code = "store_failed"
