@@ -1,0 +1,1 @@
+"""The promises of the stores, each kept in one technology."""

@@ -1,0 +1,1 @@
+"""The run state machine: pure, no I/O, no clock, no chance."""

@@ -1,0 +1,1 @@
+"""The shell that moves runs: claim, drive, perform, and the timers."""

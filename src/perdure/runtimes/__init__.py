@@ -1,0 +1,1 @@
+"""The isolated data planes of principals: opened, kept and closed."""

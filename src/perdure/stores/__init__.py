@@ -1,0 +1,1 @@
+"""Promises about durable data: one Protocol a noun, no implementation."""

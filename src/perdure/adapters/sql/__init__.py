@@ -1,0 +1,1 @@
+"""Runs, records and deliveries in SQLite and Postgres."""

@@ -1,0 +1,20 @@
+"""The bounds of one run, and what each is for. What reaches one ends with `limit_reached`."""
+
+from typing import NamedTuple
+
+
+class Limits(NamedTuple):
+    """The bounds of one run; kept with it, so that a changed default changes no run."""
+
+    steps_max: int = 1_000_000  # records in the ledger
+    moves_max: int = 100_000  # moves in one fold
+    open_max: int = 1_000  # effects, waits and children open at once
+    depth_max: int = 32  # runs above this one
+    state_bytes_max: int = 64 * 1024 * 1024  # cells as JSON, measured at each snapshot
+    path_max: int = 1_000  # node ids kept in a record's path; the rest is counted
+
+
+SLICE = 64  # moves of a fold between two chances for the driver to look up
+INLINE_BYTES_MAX = 64 * 1024  # a larger value is kept as an artifact
+INTEGER_MAX = 2**53 - 1  # RFC 8259 §6: beyond this, readers may disagree about the number
+NESTING_MAX = 128  # levels of lists and objects in a value

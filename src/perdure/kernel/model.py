@@ -1,0 +1,346 @@
+"""The values of the run state machine: runs, events, outcomes, steps and decisions.
+
+All of them are immutable tuples: cheap to make, compared by value, and never true or false
+by accident, because nobody asks them.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from perdure.ids import BundleSha, Key, RunId, SessionId, StepId
+from perdure.kernel.limits import Limits
+from perdure.kernel.values import Json
+
+Cells = Mapping[str, Json]
+
+
+class Status(StrEnum):
+    """Where a run stands, in the words of the wire."""
+
+    RUNNING = "running"  # to be driven, or an effect is under way
+    WAITING = "waiting"  # for a person, an event, a time or a child
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class EffectClass(StrEnum):
+    """What repeating an effect would do to the world."""
+
+    READ = "read"  # nothing: repeat freely
+    IDEMPOTENT = "idempotent"  # nothing, under the same key
+    ONCE = "once"  # harm: never repeated without being asked
+    COMPENSABLE = "compensable"  # harm that a second effect can undo
+
+
+class Reason(StrEnum):
+    """What kind of thing a wait is for, in the words of the wire."""
+
+    USER = "user"
+    EVENT = "event"
+    UNTIL = "until"
+    CHILD = "subworkflow"
+    JOB = "job"
+
+
+# --- what a program asks for -------------------------------------------------------------------
+
+
+class Effect(NamedTuple):
+    """A request for one side effect. `tag` is the program's own name for it, given back with the outcome."""
+
+    kind: str
+    payload: Json
+    tag: str
+    node_id: str
+    effect_class: EffectClass = EffectClass.READ
+    result_key: str | None = None
+    timeout_s: float | None = None
+    attempts_max: int | None = None
+
+
+class Wait(NamedTuple):
+    """What a run needs to go on. `key` is how an answer names it; `match` is the address of an event."""
+
+    tag: str
+    node_id: str
+    reason: Reason
+    kind: str  # the effect word of its record: ask_user, wait_event, wait_until …
+    key: str | None = None
+    match: str | None = None
+    until: datetime | None = None
+    prompt: str | None = None
+    choices: tuple[str, ...] | None = None
+    allow_free_text: bool = True
+    details: Json = None
+    payload: Json = None
+    result_key: str | None = None
+    child: RunId | None = None
+    review_of: Key | None = None  # the effect in doubt that this wait is about
+
+
+class ProgramRef(NamedTuple):
+    """What a run is pinned to: the kind of program, the bundle's bytes, and the name within it."""
+
+    kind: str
+    bundle: BundleSha | None
+    name: str
+
+
+class Start(NamedTuple):
+    """A child to be born in the same commit. With `wait` the run goes on when the child has ended."""
+
+    tag: str
+    node_id: str
+    program: ProgramRef
+    workflow_id: str
+    cells: Cells
+    payload: Json = None
+    session_id: SessionId | None = None
+    wait: bool = True
+    result_key: str | None = None
+
+
+# --- outcomes and events -----------------------------------------------------------------------
+
+
+class Ok(NamedTuple):
+    """The effect happened. `usage` is added to the run's counters by name."""
+
+    result: Json
+    usage: Mapping[str, float] = {}
+
+
+class Failed(NamedTuple):
+    """The effect did not happen. `retryable` says that a later try may succeed."""
+
+    code: str
+    detail: str = ""
+    retryable: bool = False
+    retry_after_s: float | None = None
+    usage: Mapping[str, float] = {}
+    result: Json = None
+
+
+class Unknown(NamedTuple):
+    """Nobody can say whether the effect happened."""
+
+    detail: str = ""
+
+
+Outcome = Ok | Failed | Unknown
+
+
+class Advance(NamedTuple):
+    """The run has been born and may begin; also what a program sees between two moves of a fold."""
+
+
+class Arrived(NamedTuple):
+    """An effect or a child came to an outcome. `attempts` tells of every try, as JSON."""
+
+    key: Key
+    outcome: Outcome
+    attempts: tuple[Json, ...] = ()
+    dispatched_at: str | None = None
+    tag: str = ""
+
+
+class Answered(NamedTuple):
+    """Somebody answered a wait. `opened_seq` binds the answer to one opening of a repeated key."""
+
+    key: Key
+    payload: Json
+    by: str = ""
+    opened_seq: int | None = None
+    tag: str = ""
+
+
+class Due(NamedTuple):
+    """The time of a wait has come."""
+
+    key: Key
+    opened_seq: int | None = None
+    tag: str = ""
+
+
+class Cancel(NamedTuple):
+    """End the run now; nothing of it is dispatched after this."""
+
+    reason: str = ""
+
+
+class Hold(NamedTuple):
+    """Ask the program nothing more until `Release`."""
+
+    reason: str = ""
+
+
+class Release(NamedTuple):
+    """End a hold."""
+
+
+class Told(NamedTuple):
+    """A word for the program that answers no wait."""
+
+    message: Json
+
+
+class Fault(NamedTuple):
+    """The program cannot go on, through no outcome of its own: a bug, or a definition that is not there."""
+
+    code: str
+    detail: str = ""
+
+
+Event = Advance | Arrived | Answered | Due | Cancel | Hold | Release | Told | Fault
+
+
+# --- a run -------------------------------------------------------------------------------------
+
+
+class Birth(NamedTuple):
+    """What a run is from its first moment to its last."""
+
+    id: RunId
+    workflow_id: str
+    program: ProgramRef
+    created_at: str
+    root_id: RunId
+    session_id: SessionId
+    actor_id: str = "gateway"
+    parent_id: RunId | None = None
+    parent_key: Key | None = None
+    depth: int = 0
+    lifecycle: Json = None
+    prompt: str = ""
+    limits: Limits = Limits()
+
+
+class Open(NamedTuple):
+    """Something the run has asked for and not yet got: an effect, a wait or a child."""
+
+    key: Key
+    step_id: StepId
+    seq: int
+    at: str
+    what: Effect | Wait
+    review: bool = False  # an effect in doubt: a person says whether it happened
+
+
+class Held(NamedTuple):
+    """A hold: why, and since when."""
+
+    reason: str
+    at: str
+
+
+class Usage(NamedTuple):
+    """What a run has used so far."""
+
+    effects: int = 0
+    llm_calls: int = 0
+    tool_calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+
+class Run(NamedTuple):
+    """One durable execution, as last decided."""
+
+    birth: Birth
+    version: int
+    status: Status
+    seq: int  # of the last record
+    updated_at: str
+    ready: bool = True  # born and not yet begun
+    open: Mapping[Key, Open] = {}
+    node_id: str = ""
+    held: Held | None = None
+    error: str | None = None
+    output: Json = None
+    usage: Usage = Usage()
+    unrecorded: Mapping[str, Json] = {}  # writes that no record carries yet
+    state_bytes: int = 0  # of the last snapshot
+
+    @property
+    def id(self) -> RunId:
+        """The run's id."""
+        return self.birth.id
+
+
+# --- a decision --------------------------------------------------------------------------------
+
+
+class _Gone:
+    """A written cell that is to exist no more."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "GONE"
+
+
+GONE: Final = _Gone()
+
+
+class Step(NamedTuple):
+    """One numbered record of the ledger, before the store gives it bytes and a hash."""
+
+    seq: int
+    step_id: StepId
+    node_id: str
+    status: str
+    started_at: str
+    ended_at: str | None
+    effect: Json = None
+    result: Json = None
+    error: str | None = None
+    attempt: int = 1
+    idempotency_key: str | None = None
+    effect_class: str | None = None
+    attempts: tuple[Json, ...] = ()
+    writes: Mapping[str, Json] | None = None
+    path: tuple[str, ...] | None = None
+    path_more: int = 0
+    by: str | None = None
+
+
+class Send(NamedTuple):
+    """A message to another run of the same plane. The same `id` is taken once."""
+
+    id: str
+    to: RunId
+    kind: str  # child | cancel | hold | release
+    key: Key | None = None
+    body: Json = None
+
+
+class Decision(NamedTuple):
+    """All that one event changes. `run` is the run as it stands after the commit."""
+
+    run: Run
+    read_version: int  # the version this was decided on; 0 for a birth
+    disposition: str = "applied"
+    steps: tuple[Step, ...] = ()
+    writes: Mapping[str, Json] = {}
+    effects: tuple[Open, ...] = ()  # into the outbox
+    arrived: tuple[Key, ...] = ()  # out of the outbox, their outcome recorded
+    dropped: tuple[Key, ...] = ()  # left in the outbox, never to be performed
+    redo: tuple[Key, ...] = ()  # in the outbox, to be performed again
+    doubted: tuple[Key, ...] = ()  # in the outbox, waiting for review
+    opened: tuple[Open, ...] = ()  # waits
+    closed: tuple[Open, ...] = ()  # waits
+    decided_by: str | None = None
+    births: tuple["Decision", ...] = ()
+    sends: tuple[Send, ...] = ()
+
+    @property
+    def applied(self) -> bool:
+        """Whether the event changed anything."""
+        return self.disposition == "applied"

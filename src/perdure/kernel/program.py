@@ -1,0 +1,116 @@
+"""What a program is to the kernel: anything that names its next move, and nothing that does it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import NamedTuple, Protocol
+
+from perdure.clock import text_of
+from perdure.kernel.model import GONE, Birth, Effect, Event, Start, Wait
+from perdure.kernel.values import Json
+
+
+class Done(NamedTuple):
+    """The run ends well, with this output."""
+
+    output: Json
+
+
+class Fail(NamedTuple):
+    """The run ends badly. `code` is for machines, `detail` for people."""
+
+    code: str
+    detail: str = ""
+
+
+class Move(NamedTuple):
+    """What a program wants next.
+
+    `more` asks to be asked again at once (a pure move). A move without `more`, requests or an
+    end means: still waiting for what is open. `path` names the nodes passed. `withdraw` names
+    the tags of open things that are no longer wanted.
+    """
+
+    writes: Mapping[str, Json] = {}
+    effects: tuple[Effect, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    starts: tuple[Start, ...] = ()
+    withdraw: tuple[str, ...] = ()
+    end: Done | Fail | None = None
+    path: tuple[str, ...] = ()
+    more: bool = False
+
+
+class View:
+    """The cells as a program sees them: what is committed, and over it what this fold has written."""
+
+    __slots__ = ("_base", "pending")
+
+    def __init__(self, base: Mapping[str, Json]) -> None:
+        """See `base`, which is read and never changed."""
+        self._base = base
+        self.pending: dict[str, Json] = {}
+
+    def get(self, name: str, default: Json = None) -> Json:
+        """The cell's value, or `default` where there is none."""
+        if name in self.pending:
+            value = self.pending[name]
+            return default if value is GONE else value
+        return self._base.get(name, default)
+
+    def __getitem__(self, name: str) -> Json:
+        """The cell's value. Raises `KeyError` where there is none."""
+        value = self.get(name, GONE)
+        if value is GONE:
+            raise KeyError(name)
+        return value
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is such a cell."""
+        return self.get(name, GONE) is not GONE
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """The names of the cells that begin with `prefix`, in no order. Reads every name: not for hot paths."""
+        for name in self._base:
+            if name.startswith(prefix) and self.pending.get(name) is not GONE:
+                yield name
+        for name, value in self.pending.items():
+            if name.startswith(prefix) and value is not GONE and name not in self._base:
+                yield name
+
+
+class Moment:
+    """What a program may know of time, chance and itself while it is asked."""
+
+    __slots__ = ("_text", "at", "run", "version")
+
+    def __init__(self, run: Birth, version: int, at: datetime) -> None:
+        """The moment `at` in the life of `run`, which stands at `version`."""
+        self.run = run
+        self.version = version
+        self.at = at
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The time as cells and records write it."""
+        if self._text is None:
+            self._text = text_of(self.at)
+        return self._text
+
+    @property
+    def seed(self) -> bytes:
+        """32 bytes of chance that are the same whenever this moment is looked at again."""
+        return sha256(f"{self.run.id}:{self.version}".encode()).digest()
+
+
+class Program(Protocol):
+    """A definition that can be run: a flow graph, an agent's loop, a schedule.
+
+    `next` is pure: the same cells, event and moment give the same move. It sees the event with
+    its own `tag` filled in, and never changes a value that it was shown.
+    """
+
+    def next(self, cells: View, event: Event, moment: Moment) -> Move:
+        """Name the next move after `event`."""
+        ...
