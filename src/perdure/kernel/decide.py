@@ -357,6 +357,8 @@ def _take(draft: Draft, move: Move) -> Done | Fail | None:
     draft.cells.pending.update(move.writes)
     if move.path:
         draft.passed(move.path)
+    if move.warnings:
+        draft.warn(move.warnings)
     if move.withdraw:
         _withdraw(draft, move.withdraw)
     for effect in move.effects:

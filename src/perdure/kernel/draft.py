@@ -59,6 +59,7 @@ class Draft:
         self.node_id = run.node_id
         self.first_of_fold: int | None = None  # index in steps of the record that ends the fold
         self.ready = run.ready
+        self.warnings = run.warnings
         self.failed_here = False
 
     # --- records of what came in -----------------------------------------------------------
@@ -257,7 +258,7 @@ class Draft:
         after = Run(
             birth=run.birth, version=run.version + 1, status=status or status_of(self.open), seq=self.seq,
             updated_at=self.now, ready=self.ready and status is None, open=self.open, node_id=self.node_id, held=run.held, error=error,
-            output=output, usage=self.usage, unrecorded=unrecorded, state_bytes=run.state_bytes,
+            output=output, usage=self.usage, unrecorded=unrecorded, state_bytes=run.state_bytes, warnings=self.warnings,
         )  # fmt: skip
         return Decision(
             run=after, read_version=run.version, steps=tuple(self.steps), writes=writes,
@@ -288,6 +289,11 @@ class Draft:
                 writes=writes, path=tuple(self.path), path_more=self.path_more
             )
         return {}
+
+    def warn(self, warnings: tuple[str, ...]) -> None:
+        """Keep warnings with the run, each once, up to the bound."""
+        new = tuple(text for text in warnings if text not in self.warnings)
+        self.warnings = (self.warnings + new)[: self.run.birth.limits.warnings_max]
 
     def passed(self, nodes: tuple[str, ...]) -> None:
         """Remember the nodes that a move passed."""

@@ -11,6 +11,7 @@ class Limits(NamedTuple):
     open_max: int = 1_000  # effects, waits and children open at once
     depth_max: int = 32  # runs above this one
     state_bytes_max: int = 64 * 1024 * 1024  # cells as JSON, measured at each snapshot
+    warnings_max: int = 100  # kept with the run; the first ones stay
     path_max: int = 1_000  # node ids kept in a record's path; the rest is counted
 
 

@@ -267,6 +267,7 @@ class Run(NamedTuple):
     usage: Usage = Usage()
     unrecorded: Mapping[str, Json] = {}  # writes that no record carries yet
     state_bytes: int = 0  # of the last snapshot
+    warnings: tuple[str, ...] = ()
 
     @property
     def id(self) -> RunId:

@@ -28,7 +28,7 @@ class Move(NamedTuple):
 
     `more` asks to be asked again at once (a pure move). A move without `more`, requests or an
     end means: still waiting for what is open. `path` names the nodes passed. `withdraw` names
-    the tags of open things that are no longer wanted.
+    the tags of open things that are no longer wanted. `warnings` are shown with the run.
     """
 
     writes: Mapping[str, Json] = {}
@@ -39,6 +39,7 @@ class Move(NamedTuple):
     end: Done | Fail | None = None
     path: tuple[str, ...] = ()
     more: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 class View:

@@ -1,0 +1,81 @@
+"""One principal's data plane, handed down as an argument and never through the air."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar
+
+from perdure.bundles.bundle import Bundle
+from perdure.bundles.codec import read_bundle
+from perdure.clock import Clock
+from perdure.ids import BundleSha, RuntimeId, TenantId
+from perdure.kernel.limits import Limits
+from perdure.kernel.model import ProgramRef
+from perdure.kernel.program import Program
+from perdure.registry.effects import Http
+from perdure.registry.registry import Registry
+from perdure.runtimes.deltas import Deltas
+from perdure.runtimes.hub import Hub
+from perdure.stores.plane import Plane
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+PROGRAMS_KEPT = 256  # compiled programs a runtime keeps; the least used goes first
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeLimits:
+    """The bounds of one runtime."""
+
+    effects_at_once: int = 256
+    streams_at_once: int = 2_000
+
+
+@dataclass(slots=True)
+class RuntimeContext:
+    """The stores, limits and tools of one runtime. Whoever holds it can reach this plane and no other."""
+
+    tenant: TenantId
+    runtime: RuntimeId
+    plane: Plane
+    hub: Hub
+    registry: Registry
+    clock: Clock
+    http: Http
+    workspaces: Path
+    deltas: Deltas = field(default_factory=Deltas)
+    run_limits: Limits = field(default_factory=Limits)
+    limits: RuntimeLimits = field(default_factory=RuntimeLimits)
+    _bundles: "OrderedDict[BundleSha, Bundle]" = field(default_factory=OrderedDict)
+    _programs: "OrderedDict[ProgramRef, Program]" = field(default_factory=OrderedDict)
+
+    async def bundle(self, sha256: BundleSha) -> Bundle:
+        """The bundle with these bytes. Raises `BundleNotFound`."""
+        bundle = self._bundles.get(sha256)
+        if bundle is None:
+            bundle = read_bundle(BytesIO(await self.plane.bundles.content(sha256)))
+            _keep(self._bundles, sha256, bundle)
+        self._bundles.move_to_end(sha256)
+        return bundle
+
+    def program_at_hand(self, ref: ProgramRef) -> Program | None:
+        """The program of a reference, if it was made before."""
+        return self._programs.get(ref)
+
+    async def program(self, ref: ProgramRef) -> Program:
+        """The program of a reference. Raises `BundleNotFound`, `FlowNotFound`, `FlowRefused`, `FeatureAbsent`."""
+        program = self._programs.get(ref)
+        if program is None:
+            bundle = None if ref.bundle is None else await self.bundle(ref.bundle)
+            program = self.registry.program(ref, bundle)
+            _keep(self._programs, ref, program)
+        self._programs.move_to_end(ref)
+        return program
+
+
+def _keep(cache: OrderedDict[K, V], key: K, value: V) -> None:
+    cache[key] = value
+    while len(cache) > PROGRAMS_KEPT:
+        cache.popitem(last=False)

@@ -1,0 +1,61 @@
+"""The notifier of one process: tells listeners of one plane what was committed."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from perdure.ids import RunId
+from perdure.stores.runs import Committed, Listener
+
+Wake = Callable[[Sequence[Committed]], None]
+
+
+class Hub:
+    """Listeners by run, and a few that hear of every commit. Lives on the event loop's thread."""
+
+    def __init__(self, everyone: Sequence[Listener] = ()) -> None:
+        """Tell `everyone` of each batch, before those who listen to single runs."""
+        self._everyone = list(everyone)
+        self._by_run: dict[RunId, list[Wake]] = {}
+        self._hinted: list[Callable[[RunId | None], None]] = []
+
+    def tell_also(self, listener: Listener) -> None:
+        """Tell one more listener of every batch."""
+        self._everyone.append(listener)
+
+    def on_hint(self, listener: Callable[[RunId | None], None]) -> None:
+        """Tell one more listener of every hint of another process."""
+        self._hinted.append(listener)
+
+    def committed(self, batch: Sequence[Committed]) -> None:
+        """Tell of commits made by this process."""
+        for listener in self._everyone:
+            listener(batch)
+        if not self._by_run:
+            return
+        for run_id, group in groupby(batch, key=lambda one: one.decision.run.id):
+            wakes = self._by_run.get(run_id)
+            if wakes:
+                commits = tuple(group)
+                for wake in tuple(wakes):
+                    wake(commits)
+
+    def hint(self, run_id: RunId | None) -> None:
+        """Tell that another process changed this run, or, with `None`, something."""
+        for listener in self._hinted:
+            listener(run_id)
+        for known in (run_id,) if run_id is not None else tuple(self._by_run):
+            for wake in tuple(self._by_run.get(known, ())):
+                wake(())
+
+    def listen(self, run_id: RunId, wake: Wake) -> Callable[[], None]:
+        """Call `wake` with each commit of the run until the returned function is called."""
+        self._by_run.setdefault(run_id, []).append(wake)
+
+        def stop() -> None:
+            wakes = self._by_run.get(run_id, [])
+            if wake in wakes:
+                wakes.remove(wake)
+            if not wakes:
+                self._by_run.pop(run_id, None)
+
+        return stop

@@ -1,0 +1,54 @@
+"""Installed bundles, by id and version, and their bytes by hash for as long as a run may need them."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from perdure.ids import BundleSha
+from perdure.kernel.values import Json
+
+
+class Installed(NamedTuple):
+    """A bundle as it is installed. `deprecated`: flow id, or `*`, → when and why."""
+
+    bundle_id: str
+    bundle_version: str
+    sha256: BundleSha
+    size_bytes: int
+    created_at: str
+    installed_at: str
+    manifest: Json
+    deprecated: Mapping[str, Json] = {}
+    shipped: bool = False
+
+
+class BundleStore(Protocol):
+    """Bundles of one runtime."""
+
+    async def install(
+        self, content: bytes, facts: Installed, *, overwrite: bool = False
+    ) -> tuple[Installed, bool]:
+        """Keep a bundle; whether it was new. The same bytes again change nothing.
+
+        Raises `BundleExists` where this version has other bytes and `overwrite` is not set.
+        """
+        ...
+
+    async def list(self) -> Sequence[Installed]:
+        """All installed bundles, by id and then version."""
+        ...
+
+    async def content(self, sha256: BundleSha) -> bytes:
+        """The bytes, checked against their hash, also of a bundle that was removed. Raises `BundleNotFound`."""
+        ...
+
+    async def keep(self, content: bytes, sha256: BundleSha) -> None:
+        """Keep bytes that a run is about to be pinned to. Twice is as good as once."""
+        ...
+
+    async def remove(self, bundle_id: str, bundle_version: str | None) -> int:
+        """Take versions off the list; the bytes stay for the runs that are pinned to them. How many."""
+        ...
+
+    async def deprecate(self, bundle_id: str, flow_id: str, mark: Json | None) -> bool:
+        """Set (or with `None`, take away) the mark on a flow, or on `*`; whether anything changed."""
+        ...

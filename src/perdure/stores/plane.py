@@ -1,0 +1,57 @@
+"""One runtime's durable data, as the rooms above see it: the stores of one plane, together."""
+
+from typing import Protocol
+
+from perdure.stores.artifacts import ArtifactStore
+from perdure.stores.bundles import BundleStore
+from perdure.stores.inbox import InboxStore
+from perdure.stores.outbox import OutboxStore
+from perdure.stores.runs import RunStore
+from perdure.stores.waits import WaitStore
+
+
+class Plane(Protocol):
+    """The stores of one runtime. Nothing in it can name another runtime's data."""
+
+    @property
+    def runs(self) -> RunStore:
+        """Runs with their ledger and cells."""
+        ...
+
+    @property
+    def outbox(self) -> OutboxStore:
+        """Effects committed and not yet performed."""
+        ...
+
+    @property
+    def inbox(self) -> InboxStore:
+        """Commands, events and messages on their way to runs."""
+        ...
+
+    @property
+    def waits(self) -> WaitStore:
+        """What runs wait for, by time and by address."""
+        ...
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """Bytes by hash."""
+        ...
+
+    @property
+    def bundles(self) -> BundleStore:
+        """Installed bundles."""
+        ...
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process can hold this plane, so that every old lease is void at opening."""
+        ...
+
+    async def ready(self) -> None:
+        """Answer if the store can read and write. Raises `StoreFailed`."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was handed in, then let go of the files. Twice is as good as once."""
+        ...

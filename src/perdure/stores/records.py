@@ -1,0 +1,94 @@
+"""Records as bytes: encoded once, hashed as encoded, and spliced with their hashes for every reader."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+import orjson
+
+from perdure.ids import RunId
+from perdure.kernel.model import GONE, Birth, Step
+from perdure.kernel.values import Json
+
+GENESIS: Final = bytes(32)  # the hash before the first record
+
+
+class Record(NamedTuple):
+    """One stored step: `body` without its hashes, `detail` beside it, and both hashes (32 bytes each)."""
+
+    seq: int
+    body: bytes
+    detail: bytes
+    previous: bytes
+    hash: bytes
+
+
+def body_of(birth: Birth, step: Step) -> dict[str, Json]:
+    """The record of `contract`, all fields but the three that are about the record itself."""
+    return {
+        "run_id": birth.id,
+        "step_id": step.step_id,
+        "node_id": step.node_id,
+        "status": step.status,
+        "effect": step.effect,
+        "result": step.result,
+        "error": step.error,
+        "started_at": step.started_at,
+        "ended_at": step.ended_at,
+        "actor_id": birth.actor_id,
+        "session_id": birth.session_id,
+        "attempt": step.attempt,
+        "idempotency_key": step.idempotency_key,
+    }
+
+
+def detail_of(step: Step) -> dict[str, Json]:
+    """What stands beside a record: the net writes, the path, the class and the attempts."""
+    detail: dict[str, Json] = {}
+    if step.writes:
+        detail["writes"] = {name: value for name, value in step.writes.items() if value is not GONE}
+        gone = [name for name, value in step.writes.items() if value is GONE]
+        if gone:
+            detail["gone"] = gone
+    if step.path:
+        detail["path"] = step.path
+    if step.path_more:
+        detail["path_more"] = step.path_more
+    if step.effect_class:
+        detail["class"] = step.effect_class
+    if step.attempts:
+        detail["attempts"] = step.attempts
+    if step.by:
+        detail["by"] = step.by
+    return detail
+
+
+def apply_detail(cells: dict[str, Json], detail: Mapping[str, Json]) -> None:
+    """Bring `cells` from before a record to after it."""
+    cells.update(detail.get("writes", {}))
+    for name in detail.get("gone", ()):
+        cells.pop(name, None)
+
+
+def hash_of(previous: bytes, run_id: RunId, seq: int, body: bytes, detail: bytes) -> bytes:
+    """Chain one record to the one before: sha256 over the five parts, each with its length before it."""
+    owner, number = run_id.encode(), seq.to_bytes(8, "big")
+    return sha256(
+        b"%d:%b%d:%b%d:%b%d:%b%d:%b"
+        % (32, previous, len(owner), owner, 8, number, len(body), body, len(detail), detail)
+    ).digest()
+
+
+def wire_of(record: Record, *, full: bool = False) -> bytes:
+    """The record as clients read it: the stored bytes, with the hashes (and the detail) spliced on."""
+    tail = b',"prev_hash":"%b","record_hash":"%b","signature":null' % (
+        record.previous.hex().encode(),
+        record.hash.hex().encode(),
+    )
+    beside = b',"detail":%b' % record.detail if full else b""
+    return record.body[:-1] + tail + beside + b"}"
+
+
+def encoded(value: Json) -> bytes:
+    """JSON as the ledger stores it. The value was checked at the door: see `kernel.values`."""
+    return orjson.dumps(value)

@@ -1,0 +1,160 @@
+"""What the program needs of durable run storage; `tests/stores/test_runs.py` says what is promised."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from perdure.ids import RunId
+from perdure.kernel.blocked import Blocked
+from perdure.kernel.model import Birth, Cells, Decision, Held, Run, Status, Usage
+from perdure.kernel.values import Json
+from perdure.stores.records import Record
+
+
+class Loaded(NamedTuple):
+    """A run with its cells, as last committed. The dict is the caller's own to keep and change."""
+
+    run: Run
+    cells: dict[str, Json]
+    bytes_since: int  # of writes since the last snapshot
+    snapshot_bytes: int  # of the last snapshot
+
+
+class Request(NamedTuple):
+    """A birth asked for under a client's own key, so that asking again starts nothing."""
+
+    id: str
+    body_hash: str
+
+
+class Commit(NamedTuple):
+    """A decision on its way to the store, with what must be written in the same transaction.
+
+    `taken` is the inbox message that the decision answers: it is marked in the same commit, and
+    the whole is refused with `DuplicateCommand` if the message was taken before. `snapshot` is
+    the whole map of cells as committed at `decision.read_version`, where the caller finds one
+    due. `holder` leases the decision's effects to a process until `leased_until`. `request` is
+    for births only.
+    """
+
+    decision: Decision
+    taken: str | None = None
+    snapshot: Cells | None = None
+    holder: str | None = None
+    leased_until: str | None = None
+    request: Request | None = None
+
+
+class Receipt(NamedTuple):
+    """What a commit wrote: the records as they went down, and the bytes that count to a snapshot."""
+
+    records: tuple[Record, ...]
+    bytes_written: int
+    snapshot_bytes: int | None  # where a snapshot was written
+
+
+class Committed(NamedTuple):
+    """Told to listeners on the event loop, right after the commit: what happened, and its records."""
+
+    decision: Decision
+    records: tuple[Record, ...]
+    by: str | None = None  # the holder that committed it
+
+
+Listener = Callable[[Sequence[Committed]], None]
+
+
+class Header(NamedTuple):
+    """What a list of runs shows of one; kept by the commit, read without the ledger."""
+
+    birth: Birth
+    version: int
+    status: Status
+    node_id: str
+    updated_at: str
+    seq: int
+    waiting: Json  # the wait that summaries show, as records write it, with `wait_key`
+    blocked: Blocked | None
+    held: Held | None
+    error: str | None
+    output: Json
+    usage: Usage
+    warnings: tuple[str, ...] = ()
+
+
+class RunQuery(NamedTuple):
+    """Which runs to list. Times are RFC 3339 text; `after` is the cursor of the page before."""
+
+    limit: int = 50
+    after: str | None = None
+    status: Status | None = None
+    workflow_id: str | None = None
+    session_id: str | None = None
+    parent_id: RunId | None = None
+    root_id: RunId | None = None
+    root_only: bool = False
+    text: str | None = None
+    created_after: str | None = None
+    created_before: str | None = None
+    hidden: bool = False  # also runs whose workflow id begins with `__`
+    drafts: bool = False  # also runs whose lifecycle has the purpose `draft_test`
+
+
+class RunPage(NamedTuple):
+    """Headers, newest first, and the cursor of the next page where there is one."""
+
+    items: tuple[Header, ...]
+    next: str | None
+
+
+class Verdict(NamedTuple):
+    """Whether a ledger is what was written. `bad_seq` is the first record that is not."""
+
+    ok: bool
+    records: int
+    bad_seq: int | None = None
+    why: str | None = None
+
+
+class RunStore(Protocol):
+    """Runs of one runtime, with their ledger, cells, outbox, waits and inbox.
+
+    Every method is one transaction. An implementation is right when it passes
+    `tests/stores/test_runs.py`; there is no other definition.
+    """
+
+    async def commit(self, commit: Commit) -> Receipt:
+        """Write everything that the decision says, all or none; return after it is on disk.
+
+        A run at version 1 is new. Raises `VersionConflict` if the run was committed since
+        `decision.read_version`, `DuplicateCommand` if `taken` or `request` came before, with
+        the first answer in its facts. A failure of one commit never spoils its neighbours.
+        """
+        ...
+
+    async def load(self, run_ids: Sequence[RunId]) -> Mapping[RunId, Loaded]:
+        """Runs with their cells and open keys, those that exist. Reads a snapshot and its tail."""
+        ...
+
+    async def header(self, run_id: RunId) -> Header:
+        """What a summary shows. Raises `RunNotFound`, also for another runtime's run."""
+        ...
+
+    async def list(self, query: RunQuery) -> RunPage:
+        """A page of headers, newest first."""
+        ...
+
+    async def ledger(self, run_id: RunId, *, after: int, limit: int) -> Sequence[Record]:
+        """Records with `seq > after`, in order and without gaps; none for an unknown run."""
+        ...
+
+    async def state(self, run_id: RunId, seq: int) -> Mapping[str, Json]:
+        """The cells after record `seq`; after 0: the inputs. Raises `RunNotFound`, `Invalid` beyond the head."""
+        ...
+
+    async def verify(self, run_id: RunId) -> Verdict:
+        """Hash every record again, and compare the last with the run's head. Raises `RunNotFound`."""
+        ...
+
+    async def claim(self, holder: str, *, now: str, until: str, limit: int) -> Sequence[RunId]:
+        """Lease up to `limit` runs that were born and not begun, oldest first. None is leased twice at once."""
+        ...
