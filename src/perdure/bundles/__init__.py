@@ -1,0 +1,1 @@
+"""The bundle format: read, check, hash, version. Pure: bytes in, values out."""
