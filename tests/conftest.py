@@ -1,0 +1,78 @@
+"""The fences around every test: loopback only, no skips, and the same examples each time."""
+
+import ipaddress
+import os
+import sys
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+WATCHED = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo"}
+NAMES_OF_LOOPBACK = {"", "localhost"}
+
+# A busy machine is no defect: hypothesis measures no time here, in neither profile.
+settings.register_profile("default", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile(
+    "soak",
+    deadline=None,
+    max_examples=max(100, int(os.environ.get("SOAK", "2000"))),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio, the only loop the product runs on."""
+    return "asyncio"
+
+
+def is_loopback(host: object) -> bool:
+    """True for the addresses and names of this machine alone."""
+    if host is None:
+        return True
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
+    try:
+        return name in NAMES_OF_LOOPBACK or ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_far_sockets(event: str, args: tuple[object, ...]) -> None:
+    """Stop a test that reaches for another machine; an audit hook, so C code is seen as well."""
+    if event not in WATCHED:
+        return
+    target = args[0] if event == "socket.getaddrinfo" else args[1]
+    if event != "socket.getaddrinfo" and not isinstance(target, tuple):
+        return  # a path, and so a socket of this machine
+    host = target[0] if isinstance(target, tuple) else target
+    if not is_loopback(host):
+        raise RuntimeError(f"a test reached for {host!r}; tests stay on loopback")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put up the fences once per process, and pick the examples' profile by the tier asked for."""
+    sys.addaudithook(refuse_far_sockets)
+    tier = config.getoption("markexpr", "")
+    settings.load_profile("soak" if tier == "soak" else "default")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure: what is not run here is run nowhere."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and a skip counts as a failure: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn the skip of a whole module into a failure as well."""
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and a skip counts as a failure: {report.longrepr}"
+    return report
