@@ -34,8 +34,8 @@ test-browser:  ## Walk through the console in a real browser
 	@echo "there are no journeys in a browser yet: nothing was tested"
 
 check: $(DEV_STAMP)  ## Format, lint, types, import contracts, house rules
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/house -q
