@@ -31,7 +31,7 @@ class SystemClock:
 
 def text_of(at: datetime) -> str:
     """Write a time as RFC 3339 in UTC with microseconds, as ledger, cells and wire show it."""
-    return at.isoformat(timespec="microseconds")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def time_of(text: str) -> datetime:

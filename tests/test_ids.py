@@ -1,0 +1,30 @@
+"""New ids are unique and ordered by time; derived ids follow from what they are derived from."""
+
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perdure.ids import derived_id, new_id
+
+TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x1f"))
+
+
+def test_a_new_id_is_a_uuid_of_version_7() -> None:
+    assert UUID(new_id()).version == 7
+
+
+def test_new_ids_differ_and_sort_by_their_time_of_making() -> None:
+    made = [new_id() for _ in range(10_000)]
+    assert len(set(made)) == len(made)
+    assert made == sorted(made)
+
+
+@given(st.lists(TEXTS, min_size=1))
+def test_the_same_parts_give_the_same_id_shaped_as_a_uuid(parts: list[str]) -> None:
+    assert derived_id(*parts) == derived_id(*parts) == str(UUID(derived_id(*parts)))
+
+
+@given(st.lists(TEXTS, min_size=1), st.lists(TEXTS, min_size=1))
+def test_other_parts_give_another_id(one: list[str], other: list[str]) -> None:
+    assert (derived_id(*one) == derived_id(*other)) == (one == other)
