@@ -1,0 +1,145 @@
+"""One event, one decision, one commit: the only way in which the runner changes a run."""
+
+from typing import Final
+
+import anyio
+import anyio.lowlevel
+
+from perdure.errors import (
+    BundleNotFound,
+    BundleRefused,
+    DuplicateCommand,
+    FeatureAbsent,
+    FlowNotFound,
+    FlowRefused,
+    VersionConflict,
+)
+from perdure.kernel.decide import Folding, deciding
+from perdure.kernel.model import TERMINAL, Cancel, Decision, Event, Fault, Hold, Release, Run
+from perdure.kernel.program import Moment, Move, Program, View
+from perdure.runner.hot import Delivery, HotRun
+from perdure.runner.lane import Lane
+from perdure.runner.supervise import containing, log
+from perdure.stores.runs import Commit
+
+
+class _Silent:
+    """Stands where a run's program is not asked: it has ended, or it is held."""
+
+    def next(self, cells: View, event: Event, moment: Moment) -> Move:
+        """Never asked."""
+        raise AssertionError(f"asked of a run that is not to move: {event}")
+
+
+_SILENT: Final[Program] = _Silent()
+
+
+async def drive(lane: Lane, hot: HotRun, delivery: Delivery) -> Decision | None:
+    """Decide what an event makes of a run, and commit it; the decision, or `None` if nothing changed.
+
+    Where somebody else committed first, the run is loaded and the event decided anew.
+    """
+    for _ in range(lane.config.conflicts_max):
+        run = hot.run or await _load(lane, hot)
+        if run is None:
+            await _settle(lane, delivery, "dead: there is no such run")
+            return None
+        decision = await _decided(lane, hot, run, delivery.event)
+        if decision is None:
+            hot.queue.insert(1, delivery)  # behind the cancel that came in between
+            return None
+        if not decision.applied:
+            await _settle(lane, delivery, decision.disposition)
+            return None
+        try:
+            await _commit(lane, hot, decision, delivery.taken)
+            return decision
+        except DuplicateCommand:
+            hot.forget()
+            return None
+        except VersionConflict:
+            hot.forget()
+    _give_back(lane, hot, delivery)
+    return None
+
+
+def _give_back(lane: Lane, hot: HotRun, delivery: Delivery) -> None:
+    """Leave an event to a later look: others were faster every time."""
+    log.warning("contended", run_id=hot.id)
+    if delivery.taken is not None:
+        lane.undelivered(delivery.taken)
+    lane.look_again()
+
+
+async def _load(lane: Lane, hot: HotRun) -> Run | None:
+    loaded = (await lane.runtime.plane.runs.load([hot.id])).get(hot.id)
+    if loaded is None:
+        return None
+    hot.take(loaded)
+    return loaded.run
+
+
+async def _decided(lane: Lane, hot: HotRun, run: Run, event: Event) -> Decision | None:
+    """Decide; `None` where a cancel came while the event was being decided."""
+    try:
+        program = hot.program or await _program(lane, hot, run, event)
+    except (BundleNotFound, BundleRefused, FlowNotFound, FlowRefused, FeatureAbsent) as absent:
+        log.warning("no program", run_id=run.id, code=absent.code, detail=absent.detail)
+        program, event = _SILENT, Fault(absent.code, absent.detail)
+    at = lane.runtime.clock.now()
+    with containing("program", run_id=hot.id) as contained:
+        return await _in_slices(lane, hot, event, deciding(run, event, program, hot.cells, at))
+    fault = Fault("program_bug", f"the program raised {contained.bug}")
+    return await _in_slices(lane, hot, fault, deciding(run, fault, _SILENT, hot.cells, at))
+
+
+async def _in_slices(lane: Lane, hot: HotRun, event: Event, folding: Folding) -> Decision | None:
+    """Let a long fold block nobody, and give it up where a cancel waits behind it."""
+    clock = lane.runtime.clock
+    sliced_at = clock.monotonic()
+    while True:
+        try:
+            next(folding)
+        except StopIteration as stop:
+            decision: Decision = stop.value
+            return decision
+        if clock.monotonic() - sliced_at >= lane.config.slice_s:
+            await anyio.lowlevel.checkpoint()
+            sliced_at = clock.monotonic()
+            if _cancel_first(hot, event):
+                return None
+
+
+def _cancel_first(hot: HotRun, event: Event) -> bool:
+    """Whether a cancel waits behind this event; it is then the next to come."""
+    waiting = next((one for one in hot.queue if isinstance(one.event, Cancel)), None)
+    if waiting is None or isinstance(event, Cancel):
+        return False
+    hot.queue.remove(waiting)
+    hot.queue.appendleft(waiting)
+    return True
+
+
+async def _program(lane: Lane, hot: HotRun, run: Run, event: Event) -> Program:
+    """The run's program, made where it is to be asked."""
+    if run.status in TERMINAL or isinstance(event, Cancel | Hold | Fault):
+        return _SILENT
+    if run.held is not None and not isinstance(event, Release):
+        return _SILENT
+    hot.program = await lane.runtime.program(run.birth.program)
+    return hot.program
+
+
+async def _commit(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) -> None:
+    """Commit the decision; a commit under way is finished even when the runner is stopped."""
+    holder, until = (lane.config.holder, lane.leased_until()) if decision.effects else (None, None)
+    commit = Commit(decision, taken, hot.snapshot_due(), holder, until)
+    with anyio.CancelScope(shield=True):
+        receipt = await lane.runtime.plane.runs.commit(commit)
+        hot.apply(decision, receipt)
+
+
+async def _settle(lane: Lane, delivery: Delivery, disposition: str) -> None:
+    """Note on a message that it changed nothing."""
+    if delivery.taken is not None:
+        await lane.runtime.plane.inbox.settle(delivery.taken, disposition, at=lane.now())

@@ -1,0 +1,109 @@
+"""A run in the runner's hands: kept in memory between its steps, forgotten when it rests."""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import anyio
+
+from perdure.ids import Key, RunId
+from perdure.kernel.limits import INLINE_BYTES_MAX
+from perdure.kernel.model import GONE, Cells, Decision, Event, Run
+from perdure.kernel.program import Program
+from perdure.kernel.values import Json
+from perdure.stores.runs import Loaded, Receipt
+
+
+class Delivery(NamedTuple):
+    """An event on its way to a run, and the inbox message that it came in, if it did."""
+
+    event: Event
+    taken: str | None = None
+
+
+@dataclass(slots=True)
+class HotRun:
+    """One run, its cells as last committed, and what is to reach it next.
+
+    `driving` is true while one task decides and commits for this run; nobody else does then.
+    """
+
+    id: RunId
+    run: Run | None = None
+    cells: dict[str, Json] = field(default_factory=dict)
+    program: Program | None = None
+    bytes_since: int = 0
+    snapshot_bytes: int = 0
+    queue: deque[Delivery] = field(default_factory=deque)
+    driving: bool = False
+    under_way: dict[Key, anyio.CancelScope] = field(default_factory=dict)
+
+    def take(self, loaded: Loaded) -> None:
+        """Stand where the store says that the run stands."""
+        self.run, self.cells = loaded.run, loaded.cells
+        self.bytes_since, self.snapshot_bytes = loaded.bytes_since, loaded.snapshot_bytes
+
+    def forget(self) -> None:
+        """Know nothing of the run any more but what is to reach it."""
+        self.run, self.cells = None, {}
+
+    def snapshot_due(self) -> Cells | None:
+        """The cells to be written down as a snapshot with the next commit, when one is due."""
+        if self.bytes_since <= max(INLINE_BYTES_MAX, self.snapshot_bytes):
+            return None
+        return dict(self.cells)
+
+    def apply(self, decision: Decision, receipt: Receipt) -> None:
+        """Stand where a decision that was just committed leaves the run."""
+        run = decision.run
+        for name, value in decision.writes.items():
+            if value is GONE:
+                self.cells.pop(name, None)
+            else:
+                self.cells[name] = value
+        self.bytes_since += receipt.bytes_written
+        if receipt.snapshot_bytes is not None:
+            self.snapshot_bytes, self.bytes_since = receipt.snapshot_bytes, receipt.bytes_written
+            run = run._replace(state_bytes=receipt.snapshot_bytes)
+        self.run = run
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing is under way and nothing is to come."""
+        return not (self.driving or self.queue or self.under_way)
+
+
+class HotRuns:
+    """The runs in hand of one plane. Those that rest are kept a while, the longest unused going first."""
+
+    def __init__(self, idle_max: int) -> None:
+        """Keep up to `idle_max` resting runs."""
+        self._idle_max = idle_max
+        self._active: dict[RunId, HotRun] = {}
+        self._idle: OrderedDict[RunId, HotRun] = OrderedDict()
+
+    def at_hand(self, run_id: RunId) -> HotRun:
+        """The run, to be used now; not loaded where it was not in hand."""
+        hot = self._active.get(run_id)
+        if hot is None:
+            hot = self._idle.pop(run_id, None) or HotRun(run_id)
+            self._active[run_id] = hot
+        return hot
+
+    def known(self, run_id: RunId) -> HotRun | None:
+        """The run if it is in hand."""
+        return self._active.get(run_id) or self._idle.get(run_id)
+
+    def rest(self, hot: HotRun) -> None:
+        """Let a run rest, and forget it at once where it has ended."""
+        if not hot.resting or self._active.pop(hot.id, None) is None:
+            return
+        if hot.run is None or hot.run.status in ("completed", "failed", "cancelled"):
+            return
+        self._idle[hot.id] = hot
+        while len(self._idle) > self._idle_max:
+            self._idle.popitem(last=False)
+
+    def active(self) -> tuple[HotRun, ...]:
+        """The runs that do not rest."""
+        return tuple(self._active.values())

@@ -1,0 +1,136 @@
+"""What the runner knows of one plane: the runs in hand, what is to reach them, and what wakes it."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import anyio
+
+from perdure.clock import text_of
+from perdure.ids import RunId
+from perdure.kernel.model import Advance, Event, Open, Wait
+from perdure.registry.registry import Registry
+from perdure.runner.config import RunnerConfig
+from perdure.runner.events import event_of
+from perdure.runner.hot import Delivery, HotRun, HotRuns
+from perdure.runtimes.context import RuntimeContext
+from perdure.stores.runs import Committed
+
+TAKEN_KEPT = 10_000  # ids of messages delivered lately, so that a claim does not bring them again
+
+
+class Lane:
+    """One plane in the runner. Lives on the event loop; nothing of it is durable."""
+
+    def __init__(self, runtime: RuntimeContext, config: RunnerConfig) -> None:
+        """Begin with empty hands."""
+        self.runtime = runtime
+        self.config = config
+        self.hot = HotRuns(config.hot_idle_max)
+        self.ready: deque[HotRun] = deque()
+        self.running = 0
+        self.performing = 0
+        self.stopping = False
+        self._eased = anyio.Event()  # a drive or an effect has ended
+        self._awaited = 0
+        self.work = anyio.Event()  # something is in `ready`
+        self.look = anyio.Event()  # the stores have something that nobody has delivered
+        self.tick = anyio.Event()  # a wait may be due earlier than the timers think
+        self.next_due: str | None = None
+        self._delivered: dict[str, None] = {}
+
+    def rests(self) -> bool:
+        """Whether nothing is being driven or performed."""
+        return not (self.running or self.performing)
+
+    @property
+    def registry(self) -> Registry:
+        """What this installation can do."""
+        return self.runtime.registry
+
+    def now(self) -> str:
+        """The time, as the stores take it."""
+        return text_of(self.runtime.clock.now())
+
+    def leased_until(self) -> str:
+        """Until when a lease taken now holds."""
+        return text_of(self.runtime.clock.now() + timedelta(seconds=self.config.lease_s))
+
+    def deliver(self, run_id: RunId, event: Event, taken: str | None = None) -> None:
+        """Queue an event for a run, and have somebody drive it. A message is queued once."""
+        if taken is not None:
+            if taken in self._delivered:
+                return
+            self._delivered[taken] = None
+            while len(self._delivered) > TAKEN_KEPT:
+                del self._delivered[next(iter(self._delivered))]
+        hot = self.hot.at_hand(run_id)
+        hot.queue.append(Delivery(event, taken))
+        self.want(hot)
+
+    def want(self, hot: HotRun) -> None:
+        """Have a run driven, unless somebody drives it already."""
+        if not hot.driving:
+            hot.driving = True
+            self.ready.append(hot)
+            self.work.set()
+
+    def ease(self) -> None:
+        """Tell whoever waits for room, or for rest, that there is more of it."""
+        if self._awaited:
+            self._eased.set()
+            self._eased = anyio.Event()
+
+    async def until(self, state: Callable[[], bool]) -> None:
+        """Wait until `state` holds; it is looked at whenever a drive or an effect has ended."""
+        self._awaited += 1
+        try:
+            while not state():
+                await self._eased.wait()
+        finally:
+            self._awaited -= 1
+
+    async def fetch(self, run_ids: Sequence[RunId]) -> None:
+        """Load the runs that are not in hand, all at once."""
+        cold = [run_id for run_id in dict.fromkeys(run_ids) if self.hot.at_hand(run_id).run is None]
+        if cold:
+            for run_id, loaded in (await self.runtime.plane.runs.load(cold)).items():
+                hot = self.hot.at_hand(run_id)
+                if hot.run is None and not hot.driving:
+                    hot.take(loaded)
+
+    def undelivered(self, message_id: str) -> None:
+        """Let a message be delivered again: the first time came to nothing."""
+        self._delivered.pop(message_id, None)
+
+    def look_again(self) -> None:
+        """Ask the stores what there is to do."""
+        self.look.set()
+
+    def heard(self, batch: Sequence[Committed]) -> None:
+        """Hear of commits of this process: births to begin, messages to deliver, times to keep."""
+        if self.stopping:
+            return
+        for committed in batch:
+            decision = committed.decision
+            if decision.read_version == 0:
+                self.deliver(decision.run.id, Advance())
+            for birth in decision.births:
+                self.deliver(birth.run.id, Advance())
+            if decision.opened:
+                self._keep_time(decision.opened)
+            for send in decision.sends:
+                self.deliver(send.to, event_of(send.kind, send.key, send.body), send.id)
+            if decision.redo:
+                self.look_again()
+
+    def _keep_time(self, opened: Sequence[Open]) -> None:
+        for entry in opened:
+            if isinstance(entry.what, Wait) and entry.what.until is not None:
+                self.due_at(text_of(entry.what.until))
+
+    def due_at(self, due: str) -> None:
+        """Have the timers look no later than at `due`."""
+        if self.next_due is None or due < self.next_due:
+            self.next_due = due
+            self.tick.set()

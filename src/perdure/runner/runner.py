@@ -1,0 +1,201 @@
+"""The runner of one process: it serves every open plane, and stops when it is asked to."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from perdure.kernel.model import Decision, Effect
+from perdure.runner.claim import claim
+from perdure.runner.config import RunnerConfig
+from perdure.runner.drive import drive
+from perdure.runner.hot import Delivery, HotRun
+from perdure.runner.lane import Lane
+from perdure.runner.perform import arrive, perform
+from perdure.runner.supervise import containing, keep_going
+from perdure.runner.timers import deliver_due, until_due
+from perdure.runtimes.context import RuntimeContext
+from perdure.stores.outbox import Pending
+
+
+class Runner:
+    """Moves the runs of all open planes. `serve` lasts as long as the runner."""
+
+    def __init__(self, config: RunnerConfig) -> None:
+        """Work as `config` says."""
+        self.config = config
+        self.lanes: list[Lane] = []
+        self._stop = anyio.Event()
+        self._group: TaskGroup | None = None
+
+    def open(self, runtime: RuntimeContext) -> Lane:
+        """Take a plane on. Its runs are looked for at once."""
+        lane = Lane(runtime, self.config)
+        runtime.hub.tell_also(lane.heard)
+        runtime.hub.on_hint(lambda _run_id: lane.look_again())
+        self.lanes.append(lane)
+        if self._group is not None:
+            self._group.start_soon(self._tend, lane)
+        return lane
+
+    def stop(self) -> None:
+        """Begin nothing more; `serve` ends when what is under way has ended, or at the deadline."""
+        for lane in self.lanes:
+            lane.stopping = True
+        self._stop.set()
+
+    async def serve(self, started: Callable[[], None] = lambda: None) -> None:
+        """Move runs until `stop`, then give what is under way `stop_s` to end."""
+        async with anyio.create_task_group() as group:
+            self._group = group
+            for lane in self.lanes:
+                group.start_soon(self._tend, lane)
+            started()
+            await self._stop.wait()
+            with anyio.move_on_after(self.config.stop_s):
+                for lane in self.lanes:
+                    await lane.until(lane.rests)
+            group.cancel_scope.cancel()
+        self._group = None
+
+    async def _tend(self, lane: Lane) -> None:
+        """Serve one plane: first what an earlier process left, then what comes."""
+        with containing("open", plane=lane.runtime.runtime):
+            await self._look(lane, anew=lane.runtime.plane.alone)
+        async with anyio.create_task_group() as group:
+            loops: Sequence[tuple[str, Callable[[Lane], Awaitable[None]]]] = (
+                ("drive", self._driving), ("look", self._looking),
+                ("timers", self._timing), ("renew", self._renewing),
+            )  # fmt: skip
+            for name, loop in loops:
+                group.start_soon(keep_going, name, loop, lane)
+
+    # --- loops -------------------------------------------------------------------------------
+
+    async def _driving(self, lane: Lane) -> None:
+        while True:
+            while lane.ready and lane.running < self.config.runs_at_once:
+                hot = lane.ready.popleft()
+                lane.running += 1
+                self._start(self._carry, lane, hot)
+            lane.work = anyio.Event()
+            await lane.work.wait()
+
+    async def _looking(self, lane: Lane) -> None:
+        while True:
+            with anyio.move_on_after(self.config.poll_s):
+                await lane.look.wait()
+            lane.look = anyio.Event()
+            if lane.stopping:
+                return
+            await self._look(lane)
+
+    async def _timing(self, lane: Lane) -> None:
+        while not lane.stopping:
+            await deliver_due(lane)
+            await self._look_for_effects(lane)
+            await until_due(lane)
+
+    async def _renewing(self, lane: Lane) -> None:
+        while True:
+            await anyio.sleep(self.config.lease_s / 3)
+            keys = [(hot.id, key) for hot in lane.hot.active() for key in hot.under_way]
+            if keys:
+                until = lane.leased_until()
+                await lane.runtime.plane.outbox.renew(self.config.holder, keys, until=until)
+
+    # --- work --------------------------------------------------------------------------------
+
+    async def _look(self, lane: Lane, *, anew: bool = False) -> None:
+        self._perform_all(lane, await claim(lane, anew=anew))
+
+    async def _look_for_effects(self, lane: Lane) -> None:
+        now, until = lane.now(), lane.leased_until()
+        self._perform_all(
+            lane,
+            await lane.runtime.plane.outbox.claim(
+                self.config.holder, now=now, until=until, limit=self.config.page
+            ),
+        )
+
+    def _perform_all(self, lane: Lane, pending: Sequence[Pending]) -> None:
+        for one in pending:
+            self._start(self._take_up, lane, one)
+
+    async def _take_up(self, lane: Lane, pending: Pending) -> None:
+        """Perform an effect that was found in the store, for a run that may not be in hand."""
+        with containing("take up", run_id=pending.run_id):
+            hot = lane.hot.at_hand(pending.run_id)
+            if pending.key in hot.under_way:
+                return
+            await lane.fetch([pending.run_id])
+            arrived = await perform(lane, hot, pending)
+            if arrived is not None:
+                await arrive(lane, hot, arrived)
+            lane.hot.rest(hot)
+
+    async def _carry(self, lane: Lane, hot: HotRun) -> None:
+        """Drive a run, perform what it asks for, and go on with what comes of it.
+
+        One task carries a chain of steps; only what is to happen side by side gets its own.
+        Whoever finds that another task drives the run meanwhile leaves it to that one.
+        """
+        try:
+            while effects := await self._driven(lane, hot):
+                *beside, here = effects
+                for pending in beside:
+                    self._start(self._take_up, lane, pending)
+                arrived = await perform(lane, hot, here)
+                if arrived is None:
+                    return
+                hot.queue.append(Delivery(arrived))
+                if hot.driving:
+                    return
+                hot.driving = True
+        finally:
+            lane.hot.rest(hot)
+
+    async def _driven(self, lane: Lane, hot: HotRun) -> list[Pending]:
+        """Drive everything that is queued for a run; the effects that came of it."""
+        effects: list[Pending] = []
+        lane.running += 1
+        try:
+            with containing("drive", run_id=hot.id):
+                while hot.queue:
+                    decision = await drive(lane, hot, hot.queue.popleft())
+                    if decision is not None:
+                        self._give_up(hot, decision)
+                        effects += _pending_of(decision)
+                self.config.probe("after_intent")
+                return effects
+            hot.forget()
+            return []
+        finally:
+            hot.driving = False
+            lane.running -= 1
+            lane.ease()
+            if hot.queue:
+                lane.want(hot)
+            if lane.ready:
+                lane.work.set()
+
+    def _give_up(self, hot: HotRun, decision: Decision) -> None:
+        for key in decision.dropped:
+            scope = hot.under_way.get(key)
+            if scope is not None:
+                scope.cancel()
+
+    def _start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
+        if self._group is not None:
+            self._group.start_soon(work, *arguments)
+
+
+def _pending_of(decision: Decision) -> list[Pending]:
+    """The effects that a decision asks for, as the outbox would give them."""
+    run_id = decision.run.id
+    return [
+        Pending(run_id, entry.key, entry.what)
+        for entry in decision.effects
+        if isinstance(entry.what, Effect)
+    ]

@@ -1,0 +1,50 @@
+"""Times that come due: read from an index when the earliest of them has come, never kept in memory."""
+
+from datetime import timedelta
+from typing import Final
+
+import anyio
+
+from perdure.clock import time_of
+from perdure.kernel.model import Due
+from perdure.runner.lane import Lane
+from perdure.stores.waits import DueWait
+
+BACKLOG_MAX: Final = 2_000  # runs queued to be driven, above which the timers hold back
+
+
+async def deliver_due(lane: Lane) -> None:
+    """Queue every wait whose time has come, and learn when the next one does."""
+    lane.next_due = None
+    await _waits(lane)
+    plane = lane.runtime.plane
+    for due in (await plane.waits.next_due(), await plane.outbox.next_due()):
+        if due is not None:
+            lane.due_at(due)
+
+
+async def _waits(lane: Lane) -> None:
+    after: DueWait | None = None
+    while True:
+        page = await lane.runtime.plane.waits.due(
+            now=lane.now(), limit=lane.config.page, after=after
+        )
+        if not page:
+            return
+        await lane.fetch([wait.run_id for wait in page])
+        for wait in page:
+            lane.deliver(wait.run_id, Due(wait.key, wait.opened_seq))
+        after = page[-1]
+        await lane.until(lambda: len(lane.ready) <= BACKLOG_MAX)
+
+
+async def until_due(lane: Lane) -> None:
+    """Sleep until the earliest known time, until an earlier one is learnt, or for one poll."""
+    lane.tick = anyio.Event()
+    wait_s = lane.config.poll_s
+    if lane.next_due is not None:
+        ahead: timedelta = time_of(lane.next_due) - lane.runtime.clock.now()
+        wait_s = min(wait_s, ahead.total_seconds())
+    if wait_s > 0:
+        with anyio.move_on_after(wait_s):
+            await lane.tick.wait()
