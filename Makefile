@@ -8,10 +8,11 @@ PYTHON ?= $(shell for it in python3 python3.14 python3.13 python3.12 python3.11 
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
+PURE := kernel identity bundles
 SOAK ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser check bench soak
+.PHONY: help setup run test test-browser check coverage bench soak
 .DELETE_ON_ERROR:
 
 help:  ## Print this list
@@ -39,6 +40,10 @@ check: $(DEV_STAMP)  ## Format, lint, types, import contracts, house rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/house -q
+
+coverage: $(DEV_STAMP)  ## Hold the pure rooms to every branch
+	$(BIN)/python -m pytest -q $(PURE:%=tests/%) $(PURE:%=--cov=perdure.%) --cov-branch \
+		--cov-report=term-missing:skip-covered --cov-fail-under=100
 
 bench: $(BENCH_STAMP)  ## Measure speed and size, as ratios in one run
 	$(BIN)/python -m tests.bench
