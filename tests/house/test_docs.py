@@ -39,6 +39,11 @@ def test_decisions_are_numbered_without_a_gap() -> None:
     assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
 
 
+def test_the_index_lists_every_decision() -> None:
+    index = (ROOT / "docs/decisions/README.md").read_text()
+    assert LINK.findall(index) == [path.name for path in DECISIONS]
+
+
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
 def test_a_decision_is_one_page_in_five_parts(page: Path) -> None:
     text = page.read_text()
