@@ -19,8 +19,9 @@ A run under a hold records what arrives and asks its program nothing; what it wo
 asked waits in cells named `rt/held/…` until the release. A run that has ended stays as it is.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from perdure.ids import Key
@@ -48,7 +49,6 @@ from perdure.kernel.model import (
     Reason,
     Release,
     Run,
-    Start,
     Told,
     Unknown,
     Wait,
@@ -203,7 +203,7 @@ def _due(draft: Draft, program: Program, event: Due, entry: Open | None) -> Fold
     if run.held is not None:
         return ignored(run, "the run is held")
     draft.close(entry)
-    return (yield from _ask(draft, program, Due(entry.key, tag=entry.what.tag)))
+    return (yield from _fold(draft, program, [Due(entry.key, tag=entry.what.tag)]))
 
 
 def misfit(wait: Wait, payload: Json) -> str | None:
@@ -249,15 +249,32 @@ def _release(draft: Draft, program: Program) -> Folding:
         return ignored(run, "the run is not held")
     draft.run = run._replace(held=None)
     _tell_children(draft, "release", None)
-    events = [] if draft.ready else _kept_events(draft)
-    for entry in tuple(draft.open.values()):
-        what = entry.what
-        if isinstance(what, Wait) and what.until is not None and what.until <= draft.moment.at:
-            draft.close(entry)
-            events.append(Due(entry.key, tag=what.tag))
-    if not events:
+    if draft.ready:
         return draft.decision()
-    return (yield from _fold(draft, program, events))
+    events = _missed(draft)
+    first = next(events, None)
+    if first is None:
+        return draft.decision()
+    return (yield from _fold(draft, program, chain([first], events)))
+
+
+def _missed(draft: Draft) -> Iterator[Event]:
+    """What the program was not asked during the hold: first what was kept, then what came due.
+
+    Told one by one, so that what an earlier answer withdraws is not asked about any more.
+    """
+    for event in _kept_events(draft):
+        if isinstance(event, Told) or event.tag not in draft.withdrawn:
+            yield event
+    for entry in draft.run.open.values():
+        what = entry.what
+        if isinstance(what, Wait) and _is_due(what, draft) and draft.open.get(entry.key) is entry:
+            draft.close(entry)
+            yield Due(entry.key, tag=what.tag)
+
+
+def _is_due(wait: Wait, draft: Draft) -> bool:
+    return wait.until is not None and wait.until <= draft.moment.at
 
 
 def _tell_children(draft: Draft, kind: str, body: Json) -> None:
@@ -266,27 +283,28 @@ def _tell_children(draft: Draft, kind: str, body: Json) -> None:
             draft.send(entry.what.child, kind, body=body)
 
 
-def _kept(event: Event) -> Json:
+Kept = Arrived | Answered | Told
+
+
+def _kept(event: Kept) -> Json:
     """An event as a cell keeps it while the run is held."""
     match event:
-        case Arrived(key=key, outcome=Ok(result=result), tag=tag):
-            return {"event": "arrived", "key": key, "tag": tag, "ok": True, "result": result}
         case Arrived(key=key, outcome=Failed(code=code, detail=detail, result=result), tag=tag):
             return {"event": "arrived", "key": key, "tag": tag, "ok": False, "code": code, "detail": detail,
                     "result": result}  # fmt: skip
+        case Arrived(key=key, outcome=Ok(result=result), tag=tag):
+            return {"event": "arrived", "key": key, "tag": tag, "ok": True, "result": result}
         case Answered(key=key, payload=payload, by=by, tag=tag):
             return {"event": "answered", "key": key, "tag": tag, "payload": payload, "by": by}
         case Told(message=message):
             return {"event": "told", "message": message}
-        case _:
-            raise AssertionError(event)
 
 
-def _kept_events(draft: Draft) -> list[Event]:
+def _kept_events(draft: Draft) -> list[Kept]:
     return [_unkept(draft.cells, name) for name in sorted(draft.cells.names(HELD), key=_number)]
 
 
-def _unkept(cells: View, name: str) -> Event:
+def _unkept(cells: View, name: str) -> Kept:
     kept = cells[name]
     cells.pending[name] = GONE
     match kept["event"]:
@@ -308,7 +326,7 @@ def _number(name: str) -> int:
 # --- asking the program ----------------------------------------------------------------------
 
 
-def _ask(draft: Draft, program: Program, event: Event) -> Folding:
+def _ask(draft: Draft, program: Program, event: Kept) -> Folding:
     """Ask the program, or keep the question where the run is held or has not begun."""
     if draft.run.held is None and not draft.ready:
         return (yield from _fold(draft, program, [event]))
@@ -316,7 +334,7 @@ def _ask(draft: Draft, program: Program, event: Event) -> Folding:
     return draft.decision()
 
 
-def _fold(draft: Draft, program: Program, events: list[Event]) -> Folding:
+def _fold(draft: Draft, program: Program, events: Iterable[Event]) -> Folding:
     """Ask for moves until there is something to wait for, and write down the last of them."""
     if reached := _bound_before(draft):
         return draft.end(reached)
@@ -361,25 +379,30 @@ def _take(draft: Draft, move: Move) -> Done | Fail | None:
         draft.warn(move.warnings)
     if move.withdraw:
         _withdraw(draft, move.withdraw)
+    if reached := _bound_of_requests(draft, move):
+        return reached
     for effect in move.effects:
         draft.begin_effect(effect)
     for wait in move.waits:
         draft.open_wait(wait)
-    return _begin_children(draft, move.starts) or move.end
-
-
-def _begin_children(draft: Draft, starts: tuple[Start, ...]) -> Fail | None:
-    limits = draft.run.birth.limits
-    if starts and draft.run.birth.depth >= limits.depth_max:
-        return Fail("limit_reached", f"depth_max: more than {limits.depth_max} runs deep")
-    for start in starts:
+    for start in move.starts:
         draft.begin_child(start)
-    if len(draft.open) > limits.open_max:
-        return Fail("limit_reached", f"open_max: more than {limits.open_max} open at once")
+    return move.end
+
+
+def _bound_of_requests(draft: Draft, move: Move) -> Fail | None:
+    """The bound that the run would break if it were given what it asks for; it is given nothing then."""
+    birth = draft.run.birth
+    asked = len(move.effects) + len(move.waits) + len(move.starts)
+    if len(draft.open) + asked > birth.limits.open_max:
+        return Fail("limit_reached", f"open_max: more than {birth.limits.open_max} open at once")
+    if move.starts and birth.depth >= birth.limits.depth_max:
+        return Fail("limit_reached", f"depth_max: more than {birth.limits.depth_max} runs deep")
     return None
 
 
 def _withdraw(draft: Draft, tags: tuple[str, ...]) -> None:
+    draft.withdrawn.update(tags)
     for entry in tuple(draft.open.values()):
         if entry.what.tag in tags:
             draft.withdraw(entry)

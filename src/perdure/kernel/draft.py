@@ -8,6 +8,7 @@ from typing import Final
 
 from perdure.clock import text_of
 from perdure.ids import Key, RunId, StepId, derived_id
+from perdure.kernel.limits import INTEGER_MAX
 from perdure.kernel.model import (
     Birth,
     Decision,
@@ -15,7 +16,6 @@ from perdure.kernel.model import (
     Failed,
     Ok,
     Open,
-    Outcome,
     Reason,
     Run,
     Send,
@@ -60,14 +60,16 @@ class Draft:
         self.first_of_fold: int | None = None  # index in steps of the record that ends the fold
         self.ready = run.ready
         self.warnings = run.warnings
-        self.failed_here = False
+        self.failure: str | None = None  # the code of an outcome that this decision records
+        self.withdrawn: set[str] = set()  # tags
 
     # --- records of what came in -----------------------------------------------------------
 
-    def record_outcome(self, entry: Open, outcome: Outcome, attempts: tuple[Json, ...]) -> None:
+    def record_outcome(self, entry: Open, outcome: Ok | Failed, attempts: tuple[Json, ...]) -> None:
         """Close an effect or a child with its last outcome."""
-        what = entry.what
-        result, error = _told(outcome)
+        what, error = entry.what, None
+        if isinstance(outcome, Failed):
+            error, self.failure = error_text(outcome.code, outcome.detail), outcome.code
         if isinstance(what, Effect):
             effect = effect_json(what.kind, what.payload, what.result_key)
             effect_class: str | None = what.effect_class.value
@@ -77,11 +79,10 @@ class Draft:
             effect_class = None
             self.closed.append(entry)
         self._step(
-            entry.step_id, what.node_id, "completed" if error is None else "failed", entry.at, self.now, effect, result,
-            error, attempt=max(1, len(attempts)), key=entry.key, effect_class=effect_class, attempts=attempts,
+            entry.step_id, what.node_id, "completed" if error is None else "failed", entry.at, self.now, effect,
+            outcome.result, error, attempt=max(1, len(attempts)), key=entry.key, effect_class=effect_class, attempts=attempts,
         )  # fmt: skip
-        self.failed_here = self.failed_here or error is not None
-        self.usage = used(self.usage, outcome)
+        self.usage = used(self.usage, outcome.usage)
         del self.open[entry.key]
 
     def record_answer(self, entry: Open, payload: Json, by: str) -> None:
@@ -129,7 +130,7 @@ class Draft:
     def begin_effect(self, effect: Effect) -> None:
         """Number an effect and put it in the outbox."""
         step_id = self._step_id(effect.kind)
-        key = Key(f"{self.run.birth.id}:{self.seq + 1}:{len(self.effects)}")
+        key = self._free(f"{self.run.birth.id}:{self.seq + 1}:{len(self.effects)}")
         self._step(
             step_id, effect.node_id, "started", self.now, None,
             effect_json(effect.kind, effect.payload, effect.result_key), None, None, key=key,
@@ -144,9 +145,7 @@ class Draft:
     ) -> Open:
         """Number a wait and open it under its key, made unique where the key is open already."""
         step_id = step_id or self._step_id(wait.kind)
-        key = Key(wait.key or f"{wait.reason.value}:{self.run.birth.id}:{self.seq + 1}")
-        if key in self.open:
-            key = Key(f"{key}#{self.seq + 1}")
+        key = self._free(wait.key or f"{wait.reason.value}:{self.run.birth.id}:{self.seq + 1}")
         result = {"wait": wait_json(wait, key)}
         self._step(
             step_id, wait.node_id, "waiting", self.now, None, effect_json(wait.kind, wait.payload, wait.result_key),
@@ -162,7 +161,7 @@ class Draft:
         birth = self.run.birth
         step_id = self._step_id(CHILD_KIND)
         child_id = RunId(derived_id(birth.id, step_id))
-        key = Key(f"subworkflow:{child_id}")
+        key = self._free(f"subworkflow:{child_id}")
         effect = effect_json(CHILD_KIND, start.payload, start.result_key)
         idempotency_key = f"{birth.id}:{self.seq + 1}:0"
         self._step(step_id, start.node_id, "started", self.now, None, effect, None, None,
@@ -215,8 +214,8 @@ class Draft:
                 ends_fold=True,
             )
             return self._closed(Status.COMPLETED, None, end.output)
-        error = f"{end.code}: {end.detail}" if end.detail else end.code
-        if not self.failed_here:
+        error = error_text(end.code, end.detail)
+        if end.code != self.failure:  # else the record of the outcome says it already
             self._step(self._step_id("end"), self.node_id, "failed", self.now, self.now, None, None, error,
                        ends_fold=True)  # fmt: skip
         return self._closed(Status.FAILED, error, None)
@@ -257,7 +256,8 @@ class Draft:
         self._forget_what_came_and_went()
         after = Run(
             birth=run.birth, version=run.version + 1, status=status or status_of(self.open), seq=self.seq,
-            updated_at=self.now, ready=self.ready and status is None, open=self.open, node_id=self.node_id, held=run.held, error=error,
+            updated_at=self.now, ready=self.ready and status is None, open=self.open, node_id=self.node_id,
+            held=run.held if status is None else None, error=error,
             output=output, usage=self.usage, unrecorded=unrecorded, state_bytes=run.state_bytes, warnings=self.warnings,
         )  # fmt: skip
         return Decision(
@@ -269,15 +269,14 @@ class Draft:
 
     def _forget_what_came_and_went(self) -> None:
         """What was asked for and given up in the same decision is never dispatched."""
-        gone = [entry for entry in self.effects if entry.key not in self.open]
+        gone = {entry.key for entry in self.effects if self.open.get(entry.key) is not entry}
         if gone:
-            keys = {entry.key for entry in gone}
-            self.effects = [entry for entry in self.effects if entry.key not in keys]
-            self.dropped = [key for key in self.dropped if key not in keys]
-        passed = {entry.key for entry in self.opened if entry.key not in self.open}
+            self.effects = [entry for entry in self.effects if entry.key not in gone]
+            self.dropped = [key for key in self.dropped if key not in gone]
+        passed = {entry.seq for entry in self.opened if self.open.get(entry.key) is not entry}
         if passed:
-            self.opened = [entry for entry in self.opened if entry.key not in passed]
-            self.closed = [entry for entry in self.closed if entry.key not in passed]
+            self.opened = [entry for entry in self.opened if entry.seq not in passed]
+            self.closed = [entry for entry in self.closed if entry.seq not in passed]
 
     def _attach(self, writes: Mapping[str, Json]) -> Mapping[str, Json]:
         """Give the writes to the record that ends the fold; what no record takes is carried on."""
@@ -300,7 +299,13 @@ class Draft:
         self.node_id = nodes[-1]
         room = self.run.birth.limits.path_max - len(self.path)
         self.path.extend(nodes[:room])
-        self.path_more += max(0, len(nodes) - max(room, 0))
+        self.path_more += max(0, len(nodes) - room)
+
+    def _free(self, wish: str) -> Key:
+        """The key that was wished for, made another where that one is open: programs choose keys."""
+        while wish in self.open:
+            wish = f"{wish}#{self.seq + 1}"
+        return Key(wish)
 
     def _step_id(self, word: str) -> StepId:
         return StepId(derived_id(self.run.birth.id, str(self.seq + 1), word))
@@ -368,28 +373,27 @@ def review_key(key: Key) -> Key:
     return Key(f"review:{key}")
 
 
-def used(usage: Usage, outcome: Outcome) -> Usage:
-    """Add what an outcome used; names that the counters do not know are left out."""
-    if isinstance(outcome, Unknown):
-        return usage._replace(effects=usage.effects + 1)
-    extra = outcome.usage
+def used(usage: Usage, extra: Mapping[str, float]) -> Usage:
+    """Add what one outcome used; what the counters do not know, or cannot count, is left out."""
+    effects = usage.effects + 1
     if not extra:
-        return usage._replace(effects=usage.effects + 1)
+        return usage._replace(effects=effects)
     return Usage(
-        effects=usage.effects + 1,
-        llm_calls=usage.llm_calls + int(extra.get("llm_calls", 0)),
-        tool_calls=usage.tool_calls + int(extra.get("tool_calls", 0)),
-        tokens_in=usage.tokens_in + int(extra.get("tokens_in", 0)),
-        tokens_out=usage.tokens_out + int(extra.get("tokens_out", 0)),
-        cost=usage.cost + float(extra.get("cost", 0)),
+        effects=effects,
+        llm_calls=usage.llm_calls + int(_counted(extra, "llm_calls")),
+        tool_calls=usage.tool_calls + int(_counted(extra, "tool_calls")),
+        tokens_in=usage.tokens_in + int(_counted(extra, "tokens_in")),
+        tokens_out=usage.tokens_out + int(_counted(extra, "tokens_out")),
+        cost=usage.cost + float(_counted(extra, "cost")),
     )
 
 
-def _told(outcome: Outcome) -> tuple[Json, str | None]:
-    match outcome:
-        case Ok(result=result):
-            return result, None
-        case Failed(code=code, detail=detail, result=result):
-            return result, f"{code}: {detail}" if detail else code
-        case Unknown(detail=detail):
-            return None, f"unknown_outcome: {detail}"
+def _counted(extra: Mapping[str, Json], name: str) -> float:
+    """A counter as a handler told it; nobody checked that before."""
+    value = extra.get(name, 0)
+    return value if isinstance(value, int | float) and 0 <= value <= INTEGER_MAX else 0
+
+
+def error_text(code: str, detail: str) -> str:
+    """An error as records and summaries show it."""
+    return f"{code}: {detail}" if detail else code

@@ -1,0 +1,1 @@
+"""What tests share: builders, a fake clock, scripted programs, and a world that only decides."""
