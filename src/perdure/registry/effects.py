@@ -1,76 +1,17 @@
 """What an effect handler is given, and what it must answer."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from perdure.clock import Clock
 from perdure.ids import Key, StepId
 from perdure.kernel.model import Birth, Effect, Outcome
+from perdure.stores.http import Http as Http
+from perdure.stores.http import HttpFailed as HttpFailed
+from perdure.stores.http import Reply as Reply
+from perdure.stores.http import Streamed as Streamed
 from perdure.stores.plane import Plane
-
-
-class Reply(NamedTuple):
-    """A whole answer of an HTTP call."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Streamed(Protocol):
-    """An answer whose body is still coming."""
-
-    @property
-    def status(self) -> int:
-        """The status code."""
-        ...
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers, names in lower case."""
-        ...
-
-    def lines(self) -> AsyncIterator[str]:
-        """The body line by line, as it comes, up to the size cap."""
-        ...
-
-    async def read(self) -> bytes:
-        """The rest of the body, up to the size cap."""
-        ...
-
-
-class Http(Protocol):
-    """The one outgoing HTTP client, bound to what its principal may reach.
-
-    Raises `HttpFailed` (see `sent`) when no answer came.
-    """
-
-    async def send(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None,
-        timeout_s: float = 60.0,
-    ) -> Reply:  # fmt: skip
-        """Send a request and read the whole answer."""
-        ...
-
-    def stream(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None,
-        timeout_s: float = 60.0,
-    ) -> AbstractAsyncContextManager[Streamed]:  # fmt: skip
-        """Send a request and read the answer as it comes."""
-        ...
-
-
-class HttpFailed(Exception):
-    """No answer came. `sent` says whether the other side may have seen the request."""
-
-    def __init__(self, code: str, detail: str, *, sent: bool) -> None:
-        """`code`: refused, timeout, cut, not_allowed, too_large."""
-        self.code = code
-        self.detail = detail
-        self.sent = sent
-        super().__init__(f"{code}: {detail}")
 
 
 class Delta(NamedTuple):
