@@ -74,40 +74,22 @@ def test_the_inputs_are_the_start_pins_that_carry_values() -> None:
 def test_the_schema_has_the_very_fields_that_forms_know() -> None:
     flow = start(
         {"id": "prompt", "label": "Prompt", "type": "string"},
-        {"id": "tools", "label": "tools", "type": "tools"},
-        {"id": "memory", "label": "memory", "type": "memory"},
-        defaults={"tools": ["read_file"], "memory": None},
+        {"id": "tools", "label": "Tools", "type": "tools"},
+        {"id": "memory", "label": "Memory", "type": "memory"},
+        defaults={"tools": ["read"], "memory": None},
     )
     prompt = {"type": "string", "x-abstract-type": "string"}
-    tools = {"type": "array", "x-abstract-type": "tools", "default": ["read_file"]}
+    tools = {"type": "array", "x-abstract-type": "tools", "default": ["read"]}
     memory = {"type": "object", "x-abstract-type": "memory"}
+    shown = input_pins(flow)
     assert input_schema(flow) == {
         "version": 1,
         "inputs": [
-            {
-                "id": "prompt",
-                "label": "Prompt",
-                "type": "string",
-                "required": True,
-                "schema": prompt,
-            },
-            {
-                "id": "tools",
-                "label": "tools",
-                "type": "tools",
-                "default": ["read_file"],
-                "required": False,
-                "schema": tools,
-            },
-            {
-                "id": "memory",
-                "label": "memory",
-                "type": "memory",
-                "required": False,
-                "schema": memory,
-            },
+            {**shown[0], "required": True, "schema": prompt},
+            {**shown[1], "required": False, "schema": tools},
+            {**shown[2], "required": False, "schema": memory},
         ],
-        "defaults": {"tools": ["read_file"]},
+        "defaults": {"tools": ["read"]},
         "input_data_schema": {
             "type": "object",
             "additionalProperties": True,
