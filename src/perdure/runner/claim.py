@@ -1,60 +1,51 @@
 """What there is to do in a plane: runs to begin, messages to deliver, effects left behind."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from perdure.kernel.model import Advance
 from perdure.runner.events import event_of
 from perdure.runner.lane import Lane
 from perdure.stores.outbox import Pending
 
-FOREVER: Final = "9999-12-31T23:59:59.999999+00:00"
-ANEW_MAX: Final = 1_000_000  # rows taken at the opening of a plane
+
+async def claim(lane: Lane) -> Sequence[Pending]:
+    """Lease what nobody holds and queue it for its runs; the effects come back, to be performed."""
+    await _births(lane)
+    await _messages(lane)
+    return await effects(lane)
 
 
-async def claim(lane: Lane, *, anew: bool = False) -> Sequence[Pending]:
-    """Lease what is to be done and queue it for its runs; the effects come back, to be performed.
+async def effects(lane: Lane) -> Sequence[Pending]:
+    """Lease effects whose lease is over or whose retry is due; a full page means another look."""
+    found = await lane.runtime.plane.outbox.claim(
+        lane.config.holder, now=lane.now(), until=lane.leased_until(), limit=lane.config.page
+    )
+    if len(found) == lane.config.page:
+        lane.look_again()
+    return found
 
-    `anew` is for the opening of a plane that no other process can hold: every lease there is
-    void, because whoever took it is gone.
-    """
-    await _births(lane, anew)
-    await _messages(lane, anew)
-    return await _effects(lane, anew)
 
-
-async def _births(lane: Lane, anew: bool) -> None:
-    now, limit = _bounds(lane, anew)
+async def _births(lane: Lane) -> None:
+    page = lane.config.page
     while True:
         born = await lane.runtime.plane.runs.claim(
-            lane.config.holder, now=now, until=lane.leased_until(), limit=limit
+            lane.config.holder, now=lane.now(), until=lane.leased_until(), limit=page
         )
         for run_id in born:
             lane.deliver(run_id, Advance())
-        if len(born) < limit:
+        if len(born) < page:
             return
 
 
-async def _messages(lane: Lane, anew: bool) -> None:
-    now, limit = _bounds(lane, anew)
+async def _messages(lane: Lane) -> None:
+    page = lane.config.page
     while True:
         messages = await lane.runtime.plane.inbox.claim(
-            lane.config.holder, now=now, until=lane.leased_until(), limit=limit
+            lane.config.holder, now=lane.now(), until=lane.leased_until(), limit=page
         )
+        await lane.fetch([one.run_id for one in messages])
         for one in messages:
             event = event_of(one.kind, one.key, one.body, one.opened_seq, one.by)
             lane.deliver(one.run_id, event, one.id)
-        if len(messages) < limit:
+        if len(messages) < page:
             return
-
-
-async def _effects(lane: Lane, anew: bool) -> Sequence[Pending]:
-    now, limit = _bounds(lane, anew)
-    return await lane.runtime.plane.outbox.claim(
-        lane.config.holder, now=now, until=lane.leased_until(), limit=limit
-    )
-
-
-def _bounds(lane: Lane, anew: bool) -> tuple[str, int]:
-    """Up to when a lease counts as over, and how many rows to take at once."""
-    return (FOREVER, ANEW_MAX) if anew else (lane.now(), lane.config.page)

@@ -7,7 +7,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from perdure.kernel.model import Decision, Effect
-from perdure.runner.claim import claim
+from perdure.runner.claim import claim, effects
 from perdure.runner.config import RunnerConfig
 from perdure.runner.drive import drive
 from perdure.runner.hot import Delivery, HotRun
@@ -62,7 +62,7 @@ class Runner:
     async def _tend(self, lane: Lane) -> None:
         """Serve one plane: first what an earlier process left, then what comes."""
         with containing("open", plane=lane.runtime.runtime):
-            await self._look(lane, anew=lane.runtime.plane.alone)
+            await self._look(lane)
         async with anyio.create_task_group() as group:
             loops: Sequence[tuple[str, Callable[[Lane], Awaitable[None]]]] = (
                 ("drive", self._driving), ("look", self._looking),
@@ -94,7 +94,7 @@ class Runner:
     async def _timing(self, lane: Lane) -> None:
         while not lane.stopping:
             await deliver_due(lane)
-            await self._look_for_effects(lane)
+            self._perform_all(lane, await effects(lane))
             await until_due(lane)
 
     async def _renewing(self, lane: Lane) -> None:
@@ -107,17 +107,8 @@ class Runner:
 
     # --- work --------------------------------------------------------------------------------
 
-    async def _look(self, lane: Lane, *, anew: bool = False) -> None:
-        self._perform_all(lane, await claim(lane, anew=anew))
-
-    async def _look_for_effects(self, lane: Lane) -> None:
-        now, until = lane.now(), lane.leased_until()
-        self._perform_all(
-            lane,
-            await lane.runtime.plane.outbox.claim(
-                self.config.holder, now=now, until=until, limit=self.config.page
-            ),
-        )
+    async def _look(self, lane: Lane) -> None:
+        self._perform_all(lane, await claim(lane))
 
     def _perform_all(self, lane: Lane, pending: Sequence[Pending]) -> None:
         for one in pending:
@@ -129,6 +120,7 @@ class Runner:
             hot = lane.hot.at_hand(pending.run_id)
             if pending.key in hot.under_way:
                 return
+            await lane.until(lambda: not hot.driving)
             await lane.fetch([pending.run_id])
             arrived = await perform(lane, hot, pending)
             if arrived is not None:
