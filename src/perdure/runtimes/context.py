@@ -1,8 +1,8 @@
 """One principal's data plane, handed down as an argument and never through the air."""
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,7 +55,7 @@ class RuntimeContext:
         """The bundle with these bytes. Raises `BundleNotFound`."""
         bundle = self._bundles.get(sha256)
         if bundle is None:
-            bundle = read_bundle(BytesIO(await self.plane.bundles.content(sha256)))
+            bundle = await asyncio.to_thread(read_bundle, await self.plane.bundles.content(sha256))
             _keep(self._bundles, sha256, bundle)
         self._bundles.move_to_end(sha256)
         return bundle
