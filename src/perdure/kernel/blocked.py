@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from perdure.clock import text_of
 from perdure.ids import Key, RunId
 from perdure.kernel.model import TERMINAL, Effect, Open, Reason, Run, Wait
 
@@ -60,6 +61,7 @@ def _of(entry: Open) -> Blocked:
         case Reason.CHILD:
             return Blocked("child", entry.at, f"waits for {what.child}", entry.key, what.child)
         case Reason.UNTIL:
-            return Blocked("timer", entry.at, f"waits until {what.until}", entry.key)
+            until = "somebody answers" if what.until is None else text_of(what.until)
+            return Blocked("timer", entry.at, f"waits until {until}", entry.key)
         case Reason.EVENT | Reason.JOB:
             return Blocked("event", entry.at, f"waits for {entry.key}", entry.key)

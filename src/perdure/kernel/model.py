@@ -286,6 +286,9 @@ class _Gone:
     def __repr__(self) -> str:
         return "GONE"
 
+    def __reduce__(self) -> str:
+        return "GONE"  # a copy is the same one thing
+
 
 GONE: Final = _Gone()
 
