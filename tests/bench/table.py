@@ -1,0 +1,49 @@
+"""The figures as a Markdown page."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from tests.bench.figures import Figure
+
+HEAD = """# Benchmarks
+
+Made by `{command}`. The machine is shared and its speed varies: read the **ratios**, which are taken
+within one run, and not the bare values. Where a figure was taken in several rounds the contestants
+took turns in each; the value is the median, and the ratio is the median of the ratios of the rounds.
+"""
+
+
+def number(value: float) -> str:
+    """A value with as many digits as mean something."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def cell_of(value: float | None, unit: str, spread: tuple[float, float] | None) -> str:
+    """The value with its unit, and its lowest and highest where it was taken more than once."""
+    if value is None:
+        return "not measured"
+    text = f"{number(value)} {unit}".strip()
+    return f"{text} ({number(spread[0])}–{number(spread[1])})" if spread else text
+
+
+def row_of(figure: Figure) -> str:
+    """One line of a table."""
+    ratio = "" if figure.ratio is None else f"**{number(figure.ratio)} ×**"
+    value = cell_of(figure.value, figure.unit, figure.spread)
+    cells = (figure.name, value, figure.beside, ratio, figure.note)
+    return "| " + " | ".join(it.replace("|", "\\|").replace("\n", " ") for it in cells) + " |"
+
+
+def section_of(title: str, figures: Iterable[Figure]) -> str:
+    """A heading and its table."""
+    head = "| what | measured | beside | ratio | note |\n|---|---|---|---|---|"
+    return "\n".join([f"## {title}", "", head, *map(row_of, figures), ""])
+
+
+def page(figures: Sequence[Figure], facts: Mapping[str, str], command: str) -> str:
+    """The whole page: how it was made, on what, and a table for each section in order."""
+    machine = "\n".join(f"- {name}: {value}" for name, value in facts.items())
+    sections = [section_of(name, of) for name, of in groupby(figures, lambda it: it.section)]
+    return "\n".join([HEAD.format(command=command), machine, "", *sections]).rstrip() + "\n"
