@@ -96,8 +96,9 @@ class HotRuns:
 
     def rest(self, hot: HotRun) -> None:
         """Let a run rest, and forget it at once where it has ended."""
-        if not hot.resting or self._active.pop(hot.id, None) is None:
+        if not hot.resting or self._active.get(hot.id) is not hot:
             return
+        del self._active[hot.id]
         if hot.run is None or hot.run.status in ("completed", "failed", "cancelled"):
             return
         self._idle[hot.id] = hot

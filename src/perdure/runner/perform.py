@@ -30,6 +30,8 @@ async def perform(lane: Lane, hot: HotRun, pending: Pending) -> Arrived | None:
     run = hot.run
     if run is None or run.held is not None or pending.key not in run.open or lane.stopping:
         return None
+    if pending.key in hot.under_way:
+        return None
     kind = lane.registry.effect(pending.effect.kind)
     if kind is None:
         detail = f"nothing here performs effects of the kind {pending.effect.kind!r}"

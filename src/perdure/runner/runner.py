@@ -118,10 +118,9 @@ class Runner:
         """Perform an effect that was found in the store, for a run that may not be in hand."""
         with containing("take up", run_id=pending.run_id):
             hot = lane.hot.at_hand(pending.run_id)
-            if pending.key in hot.under_way:
-                return
             await lane.until(lambda: not hot.driving)
             await lane.fetch([pending.run_id])
+            await lane.until(lambda: hot.run is not None or not hot.driving)
             arrived = await perform(lane, hot, pending)
             if arrived is not None:
                 await arrive(lane, hot, arrived)
@@ -138,6 +137,8 @@ class Runner:
                 *beside, here = effects
                 for pending in beside:
                     self._start(self._take_up, lane, pending)
+                if hot.run is None:
+                    await lane.fetch([hot.id])
                 arrived = await perform(lane, hot, here)
                 if arrived is None:
                     return
@@ -145,24 +146,31 @@ class Runner:
                 if hot.driving:
                     return
                 hot.driving = True
+                lane.running += 1
         finally:
             lane.hot.rest(hot)
 
     async def _driven(self, lane: Lane, hot: HotRun) -> list[Pending]:
-        """Drive everything that is queued for a run; the effects that came of it."""
+        """Drive everything that is queued for a run; the effects that came of it.
+
+        Whoever calls has marked the run as being driven and counted it as running.
+        """
         effects: list[Pending] = []
-        lane.running += 1
+        delivery: Delivery | None = None
         try:
             with containing("drive", run_id=hot.id):
                 while hot.queue:
-                    decision = await drive(lane, hot, hot.queue.popleft())
+                    delivery = hot.queue.popleft()
+                    decision = await drive(lane, hot, delivery)
                     if decision is not None:
+                        self._probe(decision)
                         self._give_up(hot, decision)
                         effects += _pending_of(decision)
-                self.config.probe("after_intent")
                 return effects
             hot.forget()
-            return []
+            if delivery is not None and delivery.taken is not None:
+                lane.undelivered(delivery.taken)
+            return effects
         finally:
             hot.driving = False
             lane.running -= 1
@@ -171,6 +179,12 @@ class Runner:
                 lane.want(hot)
             if lane.ready:
                 lane.work.set()
+
+    def _probe(self, decision: Decision) -> None:
+        if decision.arrived:
+            self.config.probe("after_outcome")
+        if decision.effects:
+            self.config.probe("after_intent")
 
     def _give_up(self, hot: HotRun, decision: Decision) -> None:
         for key in decision.dropped:
