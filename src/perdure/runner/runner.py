@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from perdure.kernel.model import Decision, Effect
+from perdure.kernel.model import Decision, Effect, Release
 from perdure.runner.claim import claim, effects
 from perdure.runner.config import RunnerConfig
 from perdure.runner.drive import drive
@@ -166,6 +166,8 @@ class Runner:
                         self._probe(decision)
                         self._give_up(hot, decision)
                         effects += _pending_of(decision)
+                        if isinstance(delivery.event, Release):
+                            effects += _held_back(hot, decision)
                 return effects
             hot.forget()
             if delivery is not None and delivery.taken is not None:
@@ -204,4 +206,14 @@ def _pending_of(decision: Decision) -> list[Pending]:
         Pending(run_id, entry.key, entry.what)
         for entry in decision.effects
         if isinstance(entry.what, Effect)
+    ]
+
+
+def _held_back(hot: HotRun, decision: Decision) -> list[Pending]:
+    """The effects that were committed before a hold and that nobody performs since."""
+    known = {entry.key for entry in decision.effects} | hot.under_way.keys()
+    return [
+        Pending(hot.id, entry.key, entry.what)
+        for entry in decision.run.open.values()
+        if isinstance(entry.what, Effect) and not entry.review and entry.key not in known
     ]
