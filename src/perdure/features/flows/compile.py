@@ -1,0 +1,160 @@
+"""A drawn flow becomes a compiled one: checked, ordered, and with every pin's source known."""
+
+from collections.abc import Iterable, Mapping
+
+from perdure.bundles.bundle import Bundle
+from perdure.errors import FlowRefused
+from perdure.features.flows.checks import check_flow, names_of
+from perdure.features.flows.drawing import Drawing, Drawn, Edge, entry_of, order_of, read_drawing
+from perdure.features.flows.entries import Override, overrides_of
+from perdure.features.flows.graph import CompiledFlow, Function, Home, Link, Node, Wiring
+from perdure.features.flows.nodes import NODES
+from perdure.features.flows.values import MISSING, Pins, picked
+from perdure.features.flows.vars import Vars
+from perdure.kernel.program import View
+from perdure.kernel.values import Json
+
+
+def compile_bundled(bundle: Bundle, flow_id: str) -> CompiledFlow:
+    """Compile one flow of a bundle. Raises `FlowNotFound`, or `FlowRefused` with every problem."""
+    names = names_of(bundle)
+    workflows = {it: bundle.workflow_id(it) for it in bundle.flows}
+    home = Home(bundle.ref, bundle.sha256, flow_id, names, workflows)
+    return compile_flow(bundle.flow(flow_id), home)
+
+
+def compile_flow(flow: Json, home: Home) -> CompiledFlow:
+    """Compile a flow that lives in `home`. Raises `FlowRefused`, naming the first node and type."""
+    problems = check_flow(flow, home.flow_id, home.flows)
+    if problems:
+        first = problems[0]
+        raise FlowRefused(
+            first.detail, reason=first.code, node_id=first.node_id, node_type=first.type,
+            problems=[problem._asdict() for problem in problems],
+        )  # fmt: skip
+    return _Compiler(read_drawing(flow, NODES), home).compiled()
+
+
+class _Compiler:
+    """Works out one flow, which has passed every check."""
+
+    def __init__(self, drawing: Drawing, home: Home) -> None:
+        self.drawing = drawing
+        self.home = home
+        order, _ = order_of(drawing)
+        self.place = {node_id: index for index, node_id in enumerate(order)}
+        self.entering: dict[str, list[Edge]] = {}
+        self.leaving: dict[str, list[Edge]] = {}
+        self.reading: dict[str, list[Edge]] = {}
+        for edge in drawing.edges:
+            if edge.execution:
+                self.entering.setdefault(edge.target, []).append(edge)
+                self.leaving.setdefault(edge.source, []).append(edge)
+            else:
+                self.reading.setdefault(edge.target, []).append(edge)
+        self.overrides = {
+            node.id: overrides_of(node, self.entering.get(node.id, ()))[0]
+            for node in drawing.nodes.values()
+        }
+        self.wired = self._wired()
+        self.nodes = {node_id: self._node(node_id) for node_id in (*order, *self._reachable())}
+        self.constants = self._constants(order)
+
+    def compiled(self) -> CompiledFlow:
+        """The flow with every node wired."""
+        for node_id in self.place:
+            self.nodes[node_id].wiring = self._wiring(self.nodes[node_id], (), pure=True)
+        executing = {it: node for it, node in self.nodes.items() if it not in self.place}
+        for node in executing.values():
+            overrides = self.overrides[node.id]
+            node.wiring = self._wiring(node, overrides, entry=None)
+            node.routes = {
+                entry: self._wiring(node, overrides, entry=entry)
+                for entry in {it.entry for it in overrides}
+            }
+            node.targets = {edge.source_pin: edge.target for edge in self.leaving.get(node.id, ())}
+        entry = entry_of(self.drawing)
+        assert entry is not None, "a flow that passed its checks has an entry"
+        return CompiledFlow(entry, executing, self.home)
+
+    # --- nodes -------------------------------------------------------------------------------
+
+    def _reachable(self) -> list[str]:
+        """The executing nodes that a run can come to; the others are left out."""
+        entry = entry_of(self.drawing)
+        found = dict.fromkeys([] if entry is None else [entry])
+        pending = list(found)
+        while pending:
+            for edge in self.leaving.get(pending.pop(), ()):
+                if edge.target not in found:
+                    found[edge.target] = None
+                    pending.append(edge.target)
+        return list(found)
+
+    def _node(self, node_id: str) -> Node:
+        drawn: Drawn = self.drawing.nodes[node_id]
+        assert drawn.kind is not None, "a flow that passed its checks has known types"
+        wired = frozenset(self.wired.get(node_id, ()))
+        inputs, outputs = drawn.pins("inputs"), drawn.pins("outputs")
+        return Node(drawn.id, drawn.type, drawn.kind, drawn.data, inputs, outputs, wired=wired)
+
+    def _wired(self) -> Mapping[str, set[str]]:
+        wired: dict[str, set[str]] = {}
+        for edge in self.drawing.edges:
+            if not edge.execution:
+                wired.setdefault(edge.source, set()).add(edge.source_pin)
+        for overrides in self.overrides.values():
+            for override in overrides:
+                wired.setdefault(override.source, set()).add(override.source_pin)
+        return wired
+
+    def _constants(self, order: Iterable[str]) -> Mapping[str, Json]:
+        """What literal nodes give out, so that no run computes them."""
+        nothing = Vars(View({}))
+        return {
+            node.id: node.kind.compute(node, {}, nothing)
+            for node in (self.nodes[node_id] for node_id in order)
+            if isinstance(node.kind, Function) and node.kind.constant
+        }
+
+    # --- wiring ------------------------------------------------------------------------------
+
+    def _wiring(
+        self, node: Node, overrides: Iterable[Override], *, entry: str | None = None, pure: bool = False
+    ) -> Wiring:  # fmt: skip
+        """Where the pins of `node` get their values when it is entered by `entry`."""
+        links = [
+            self._link(it.target_pin, it.source, it.source_pin)
+            for it in self.reading.get(node.id, ())
+        ]
+        connected = {link.pin for link in links}
+        mixed = {it.pin for it in overrides}
+        links += [
+            self._link(it.pin, it.source, it.source_pin) for it in overrides if it.entry == entry
+        ]
+        defaults = node.config("pinDefaults")
+        fixed = {pin: defaults.get(pin) for pin in mixed}
+        spares: Pins = {}
+        for pin, value in defaults.items():
+            if pin in connected or pin in mixed:
+                continue
+            (fixed if pure or pin in node.inputs else spares)[pin] = value
+        cone = () if pure else self._cone(link.source for link in links if link.constant is MISSING)
+        return Wiring(cone, tuple(fixed.items()), tuple(links), tuple(spares.items()))
+
+    def _link(self, pin: str, source: str, source_pin: str) -> Link:
+        constant = MISSING
+        if source in self.constants:
+            constant = picked(self.constants[source], source_pin)
+        return Link(pin, source, source_pin, constant)
+
+    def _cone(self, sources: Iterable[str]) -> tuple[Node, ...]:
+        """The pure nodes that must be computed for `sources`, each after what it reads."""
+        found: set[str] = set()
+        pending = list(sources)
+        while pending:
+            node_id = pending.pop()
+            if node_id in self.place and node_id not in found and node_id not in self.constants:
+                found.add(node_id)
+                pending.extend(edge.source for edge in self.reading.get(node_id, ()))
+        return tuple(self.nodes[it] for it in sorted(found, key=self.place.__getitem__))

@@ -1,0 +1,228 @@
+"""A compiled flow: nodes that know their type, where their pins come from and where they lead."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from perdure.features.flows.values import MISSING, Pins
+from perdure.features.flows.vars import Vars
+from perdure.ids import BundleSha
+from perdure.kernel.model import Effect, ProgramRef, Start, Wait
+from perdure.kernel.program import Moment
+from perdure.kernel.values import Json
+
+PLAIN: Final = "exec-out"
+FLOW_KIND: Final = "flow"
+
+
+# --- what a node does --------------------------------------------------------------------------
+
+
+class _Ending:
+    """One of the two ways in which a flow may end after a node, beside an output of its own."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+OWN: Final = _Ending("OWN")  # the node's output and `success: true`
+LAST_OUTPUT: Final = _Ending("LAST_OUTPUT")  # `success: true` and the last output as `result`
+
+
+class Passed(NamedTuple):
+    """The node is done. `ending` is the run's output if nothing comes after the node."""
+
+    output: Json = MISSING
+    exit: str = PLAIN
+    ambient: bool = True  # its output becomes `_last_output`
+    ending: Json = OWN
+    writes: Mapping[str, Json] = {}
+    warnings: tuple[str, ...] = ()
+
+
+class Asked(NamedTuple):
+    """The node asks for something and the position waits. `hold` is kept until the answer."""
+
+    what: Effect | Wait | Start
+    hold: Json = None
+    warnings: tuple[str, ...] = ()
+
+
+class Ended(NamedTuple):
+    """The node ends the run, wherever it stands."""
+
+    output: Json
+
+
+class Into(NamedTuple):
+    """A control node runs a branch, and is returned to when the branch ends. `frame` is kept."""
+
+    exit: str
+    frame: Json
+    output: Json = MISSING
+
+
+class Out(NamedTuple):
+    """A control node is done."""
+
+    exit: str
+
+
+class Fork(NamedTuple):
+    """A control node runs these branches beside each other, and is returned to when all ended."""
+
+    exits: tuple[str, ...]
+
+
+class Opened(NamedTuple):
+    """What a control node begins with. `kept` stays as it is, `frame` changes from pass to pass."""
+
+    frame: Json
+    kept: Json = MISSING
+
+
+class Visit(NamedTuple):
+    """All that a node may know while a flow stands at it."""
+
+    node: "Node"
+    pins: Pins
+    vars: Vars
+    moment: Moment
+    home: "Home"
+
+
+class Answer(NamedTuple):
+    """What a waiting node got, and what it had held. `tag` is its position."""
+
+    result: Json
+    hold: Json
+
+
+Compute = Callable[["Node", Pins, Vars], Json]
+
+
+class Function(NamedTuple):
+    """A node that makes a value of its pins. Pure, unless it is drawn with execution pins.
+
+    `shares` says that the result is a part of what was there before, and so weighs nothing.
+    """
+
+    compute: Compute
+    shares: bool = False
+    constant: bool = False  # the same value always, known when the flow is compiled
+    exits: tuple[str, ...] = (PLAIN,)
+
+
+class Exec(NamedTuple):
+    """A node that stands in the order of execution: it acts, asks, or ends the run."""
+
+    begin: Callable[[Visit], Passed | Asked | Ended]
+    finish: Callable[[Visit, Answer], Passed] | None = None
+    exits: tuple[str, ...] = (PLAIN,)
+
+
+class Control(NamedTuple):
+    """A node that runs branches in its order. `again` is asked at entry and after every branch."""
+
+    begin: Callable[[Visit], Opened]
+    again: Callable[[Visit, Json, Json], Into | Out | Fork]
+    exits: tuple[str, ...]
+    rereads: bool = False  # its pins are resolved anew for every pass
+
+
+NodeType = Function | Exec | Control
+
+
+def of_pins(compute: Callable[[Pins], Json], *, shares: bool = False) -> Function:
+    """A function of the pins alone."""
+    return Function(lambda _node, pins, _vars: compute(pins), shares)
+
+
+def of_node(compute: Callable[["Node", Pins], Json], *, shares: bool = False) -> Function:
+    """A function of the pins and of how the node is drawn."""
+    return Function(lambda node, pins, _vars: compute(node, pins), shares)
+
+
+# --- how nodes hang together -------------------------------------------------------------------
+
+
+class Link(NamedTuple):
+    """Where one pin's value comes from."""
+
+    pin: str
+    source: str
+    source_pin: str
+    constant: Json = MISSING
+
+
+class Wiring(NamedTuple):
+    """Where all pins of a node get their values when it is entered in one way."""
+
+    cone: tuple["Node", ...] = ()  # the pure nodes that must be computed first, in their order
+    presets: tuple[tuple[str, Json], ...] = ()  # win over what is ambient
+    links: tuple[Link, ...] = ()  # win over presets, a later one over an earlier one
+    spares: tuple[tuple[str, Json], ...] = ()  # where there is nothing else
+
+
+UNWIRED: Final = Wiring()
+
+
+@dataclass(slots=True)
+class Node:
+    """A node as drawn, and how it hangs in the flow. Filled by the compiler, then left alone."""
+
+    id: str
+    type: str
+    kind: NodeType
+    data: Mapping[str, Json]
+    inputs: tuple[str, ...]  # declared pins that carry data
+    outputs: tuple[str, ...]
+    wiring: Wiring = UNWIRED
+    routes: dict[str, Wiring] = field(default_factory=dict)  # for entries that differ
+    targets: dict[str, str] = field(default_factory=dict)
+    wired: frozenset[str] = frozenset()  # output pins that somebody reads
+
+    def config(self, name: str) -> dict[str, Json]:
+        """One of the objects of the drawing, such as `effectConfig`; empty where it is none."""
+        value = self.data.get(name)
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def result_key(self) -> str:
+        """Where the language keeps what the node's effect came to."""
+        return f"_temp.effects.{self.id}"
+
+
+class Home(NamedTuple):
+    """The bundle that a flow lives in, as far as its nodes need to know."""
+
+    ref: str = ""
+    sha256: BundleSha | None = None
+    flow_id: str = ""
+    flows: Mapping[str, str] = {}  # every name of a flow, with the bundle's or without → its id
+    workflows: Mapping[str, str] = {}  # flow id → workflow id
+
+    def child(self, name: str) -> tuple[ProgramRef, str]:
+        """What a run of another flow of the bundle is pinned to, and its workflow id."""
+        flow_id = self.flows[name]
+        return ProgramRef(FLOW_KIND, self.sha256, flow_id), self.workflows[flow_id]
+
+    def agent(self, node_id: str) -> str:
+        """The workflow id of the agent that an agent node starts."""
+        drawn = f"visual_react_agent_{self.ref}_{self.flow_id}_{node_id}"
+        return re.sub(r"[^A-Za-z0-9]", "_", drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFlow:
+    """A flow that passed every check: its entry, and the nodes that can be reached from it."""
+
+    entry: str
+    nodes: Mapping[str, Node]
+    home: Home

@@ -1,0 +1,38 @@
+"""Nodes that compare values and join truths."""
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from perdure.features.flows.faults import NodeFault
+from perdure.features.flows.graph import NodeType, of_pins
+from perdure.features.flows.values import Pins, text_of
+
+EQUAL: dict[str, Callable[[Any, Any], bool]] = {"==": operator.eq, "!=": operator.ne}
+ORDERED: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _compare(pins: Pins) -> bool:
+    """Values that have no order are neither less nor more: the answer is false, and no fault."""
+    a, b, op = pins.get("a"), pins.get("b"), text_of(pins.get("op", "=="))
+    if op in EQUAL:
+        return bool(EQUAL[op](a, b))
+    if op not in ORDERED:
+        raise NodeFault(f"there is no comparison {op[:20]!r}")
+    try:
+        return bool(ORDERED[op](a, b))
+    except TypeError:
+        return False
+
+
+TYPES: Final[Mapping[str, NodeType]] = {
+    "compare": of_pins(_compare, shares=True),
+    "and": of_pins(lambda pins: bool(pins.get("a")) and bool(pins.get("b")), shares=True),
+    "or": of_pins(lambda pins: bool(pins.get("a")) or bool(pins.get("b")), shares=True),
+    "not": of_pins(lambda pins: not pins.get("value"), shares=True),
+}

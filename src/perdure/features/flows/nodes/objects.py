@@ -1,0 +1,88 @@
+"""Nodes that take values apart and put them together."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from perdure.features.flows.faults import NodeFault
+from perdure.features.flows.graph import Node, NodeType, of_node, of_pins
+from perdure.features.flows.nodes.json_text import parsed
+from perdure.features.flows.values import Pins, as_list, planted, text_of, walked, whole
+from perdure.kernel.values import Json
+
+
+def _break_object(node: Node, pins: Pins) -> Json:
+    given = pins.get("object")
+    if isinstance(given, str):
+        try:
+            given = parsed(given)
+        except NodeFault:
+            given = None  # a text that is no object has no parts
+    selected = node.config("breakConfig").get("selectedPaths")
+    paths = [path.strip() for path in as_list(selected) if isinstance(path, str) and path.strip()]
+    return {path: walked(given, path.split(".")) for path in paths or node.outputs}
+
+
+def _get(pins: Pins) -> Json:
+    path = text_of(pins.get("key")).replace("[", ".").replace("]", "")
+    parts = [part.strip() for part in path.split(".") if part.strip()]
+    value = walked(pins.get("object"), parts) if parts else None
+    return {"value": pins.get("default") if value is None else value}
+
+
+def _set(pins: Pins) -> Json:
+    return planted(
+        dict(pins.get("object") or {}), text_of(pins.get("key")).split("."), pins.get("value")
+    )
+
+
+def _merge(pins: Pins) -> Json:
+    return {**dict(pins.get("a") or {}), **dict(pins.get("b") or {})}
+
+
+def _make_object(pins: Pins) -> Json:
+    return {name: value for name, value in pins.items() if not name.startswith("_")}
+
+
+def _coalesce(node: Node, pins: Pins) -> Json:
+    names = node.inputs or ("a", "b")
+    return next((pins[name] for name in names if pins.get(name) is not None), None)
+
+
+def _get_element(pins: Pins) -> Json:
+    given = pins.get("array")
+    items = given if isinstance(given, list) else []
+    index = whole(pins.get("index", 0)) or 0
+    index = len(items) + index if index < 0 else index
+    found = 0 <= index < len(items)
+    return {"result": items[index] if found else pins.get("default"), "found": found}
+
+
+def _make_array(node: Node, pins: Pins) -> Json:
+    """Pins without a value are no items, so that a pin left open adds no null."""
+    names = node.inputs or ("a", "b")
+    return [pins[name] for name in names if pins.get(name) is not None]
+
+
+def _array_concat(node: Node, pins: Pins) -> Json:
+    names = node.inputs or ("a", "b")
+    return [item for name in names for item in as_list(pins.get(name))]
+
+
+def _array_length(pins: Pins) -> int:
+    given = pins.get("array")
+    return len(given) if isinstance(given, list) else 0
+
+
+TYPES: Final[Mapping[str, NodeType]] = {
+    "break_object": of_node(_break_object, shares=True),
+    "get": of_pins(_get, shares=True),
+    "set": of_pins(_set),
+    "merge": of_pins(_merge),
+    "make_object": of_pins(_make_object),
+    "coalesce": of_node(_coalesce, shares=True),
+    "get_element": of_pins(_get_element, shares=True),
+    "make_array": of_node(_make_array),
+    "array_length": of_pins(_array_length, shares=True),
+    "array_append": of_pins(lambda pins: [*as_list(pins.get("array")), pins.get("item")]),
+    "array_concat": of_node(_array_concat),
+}

@@ -1,0 +1,278 @@
+"""A compiled flow as a program: where it stands, and what it wants next.
+
+One call passes one node in the order of execution, with the pure nodes that it pulls; so a loop
+comes back to the kernel on every pass, and `moves_max` counts nodes. State is in cells alone
+(`vars.py`, `turn.py`), and no call reads more of them than its node needs.
+"""
+
+from typing import Final
+
+from perdure.bundles.bundle import Bundle
+from perdure.errors import Invalid
+from perdure.features.flows.compile import compile_bundled
+from perdure.features.flows.control import (
+    Place,
+    back_to,
+    current,
+    end_branch,
+    enter,
+    fork,
+    frame_at,
+    keep,
+    kept_at,
+    leave,
+    read_place,
+    rest,
+    wake,
+    write_place,
+)
+from perdure.features.flows.entries import entry_name
+from perdure.features.flows.evaluate import ComputeFault, computed, resolved
+from perdure.features.flows.faults import VALUE_ERRORS, BoundReached, NodeFault, PlanFault
+from perdure.features.flows.graph import (
+    LAST_OUTPUT,
+    OWN,
+    Answer,
+    Asked,
+    CompiledFlow,
+    Control,
+    Ended,
+    Exec,
+    Fork,
+    Function,
+    Into,
+    Node,
+    Opened,
+    Out,
+    Passed,
+    Visit,
+)
+from perdure.features.flows.turn import MAIN, Turn, last_cell
+from perdure.features.flows.values import MISSING, Allowance, Pins
+from perdure.features.flows.vars import INPUTS, Vars, reserved
+from perdure.kernel.model import (
+    Advance,
+    Answered,
+    Arrived,
+    Due,
+    Event,
+    Failed,
+    Ok,
+    ProgramRef,
+)
+from perdure.kernel.program import Done, Fail, Moment, Move, Program, View
+from perdure.kernel.values import Json
+
+CHILD_FAILED: Final = "child_failed"
+
+
+def flow_program(ref: ProgramRef, bundle: Bundle | None) -> Program:
+    """Make the program of a flow. Raises `FlowNotFound`, `FlowRefused`."""
+    if bundle is None:
+        raise Invalid("A flow is pinned to the bundle that it is in.")
+    return FlowProgram(compile_bundled(bundle, ref.name))
+
+
+class FlowProgram:
+    """A flow that can be asked for its next move. Holds nothing of any run."""
+
+    def __init__(self, flow: CompiledFlow) -> None:
+        """Run `flow`, which never changes."""
+        self.flow = flow
+
+    def next(self, cells: View, event: Event, moment: Moment) -> Move:
+        """Pass the next node, or take in what the one that waits was answered."""
+        turn = Turn(cells, moment)
+        try:
+            self._take(turn, event)
+        except ComputeFault as fault:
+            return _ended_badly(turn, fault)
+        except PlanFault as fault:
+            turn.end = Fail("bad_input", f"{_at(turn)}{fault}")
+        except BoundReached as fault:
+            turn.end = Fail("limit_reached", f"{_at(turn)}{fault}")
+        return turn.move()
+
+    def _take(self, turn: Turn, event: Event) -> None:
+        match event:
+            case Advance():
+                self._advance(turn)
+            case Arrived(outcome=Ok(result=result), tag=tag):
+                self._answer(turn, tag, result)
+            case Arrived(outcome=Failed() as failed):
+                turn.end = _failure_of(failed)
+            case Answered(payload=payload, tag=tag):
+                self._answer(turn, tag, payload)
+            case Due(tag=tag):
+                self._answer(turn, tag, None)
+            case _:
+                pass  # nothing else is for a flow, which goes on waiting
+
+    # --- going on ----------------------------------------------------------------------------
+
+    def _advance(self, turn: Turn) -> None:
+        position = current(turn)
+        place = read_place(turn, position)
+        if place is None:
+            self._begin(turn)
+            return
+        node = self.flow.nodes[place.node]
+        turn.path = (node.id,)
+        match node.kind:
+            case Control() as control:
+                self._control(turn, position, place, node, control)
+            case Function():
+                vars, allowance = Vars(turn, last_cell(position)), Allowance()
+                pins = resolved(node, place.via, vars, allowance)
+                output = computed(node, pins, vars, allowance)
+                self._pass(turn, position, place, node, Passed(output))
+            case Exec():
+                self._act(turn, position, place, node, node.kind)
+
+    def _begin(self, turn: Turn) -> None:
+        """Take the first position. Without a start node the run's inputs are what is ambient."""
+        turn.put_all(Vars(turn).seeded())
+        entry = self.flow.nodes[self.flow.entry]
+        if entry.type != "on_flow_start" or not entry.outputs:
+            turn.put_all({f"out/{INPUTS}": turn.inputs(), last_cell(MAIN): f"out/{INPUTS}"})
+        write_place(turn, MAIN, Place(entry.id))
+        turn.more = True
+
+    def _act(self, turn: Turn, position: str, place: Place, node: Node, kind: Exec) -> None:
+        visit = self._visit(turn, position, place, node)
+        try:
+            step = kind.begin(visit)
+        except NodeFault as fault:
+            raise ComputeFault(node, str(fault)) from fault
+        match step:
+            case Passed():
+                self._pass(turn, position, place, node, step)
+            case Ended(output=output):
+                turn.end = Done(output)
+            case Asked(what=what, hold=hold, warnings=warnings):
+                turn.ask(what, position)
+                turn.warnings += warnings
+                if hold is not None:
+                    write_place(turn, position, place._replace(hold=hold))
+                rest(turn, position)
+
+    def _answer(self, turn: Turn, position: str, result: Json) -> None:
+        """The node at `position` has got what it asked for."""
+        place = read_place(turn, position)
+        assert place is not None, "an answer comes to a position that waits for it"
+        node = self.flow.nodes[place.node]
+        assert isinstance(node.kind, Exec) and node.kind.finish is not None, "it asked"
+        vars = Vars(turn, last_cell(position))
+        visit = Visit(node, {}, vars, turn.moment, self.flow.home)
+        passed = node.kind.finish(visit, Answer(result, place.hold))
+        wake(turn, position)
+        self._pass(turn, position, place, node, passed)
+
+    def _visit(self, turn: Turn, position: str, place: Place, node: Node) -> Visit:
+        vars = Vars(turn, last_cell(position))
+        pins = resolved(node, place.via, vars, Allowance())
+        return Visit(node, pins, vars, turn.moment, self.flow.home)
+
+    # --- control nodes -----------------------------------------------------------------------
+
+    def _control(
+        self, turn: Turn, position: str, place: Place, node: Node, control: Control
+    ) -> None:
+        """Begin a control node, or ask it again when one of its branches has ended."""
+        pins: Pins = {}
+        vars = Vars(turn, last_cell(position))
+        if not place.back or control.rereads:
+            pins = resolved(node, place.via, vars, Allowance())
+        visit = Visit(node, pins, vars, turn.moment, self.flow.home)
+        if place.back:
+            depth = place.depth - 1
+            frame = frame_at(turn, position, depth)["frame"]
+        else:
+            frame, depth = enter(turn, position, place, _opened(control, visit))
+        step = control.again(visit, frame, kept_at(turn, position, depth))
+        self._turned(turn, position, place._replace(depth=depth), node, step)
+
+    def _turned(
+        self, turn: Turn, position: str, place: Place, node: Node, step: Into | Out | Fork
+    ) -> None:
+        match step:
+            case Into(exit=exit, frame=frame, output=output):
+                keep(turn, position, place.depth, place, frame)
+                inside = place._replace(depth=place.depth + 1)
+                self._pass(turn, position, inside, node, Passed(output, exit))
+            case Out(exit=exit):
+                leave(turn, position, place.depth)
+                self._pass(turn, position, place, node, Passed(exit=exit, ending=LAST_OUTPUT))
+            case Fork(exits=exits):
+                targets = [self._target(node, exit) for exit in exits]
+                fork(turn, position, place.depth, place, targets)
+
+    # --- leaving a node ----------------------------------------------------------------------
+
+    def _pass(self, turn: Turn, position: str, place: Place, node: Node, passed: Passed) -> None:
+        """Keep what the node gave out, and go where it leads: on, back to a loop, or to the end."""
+        turn.put_all(passed.writes)
+        turn.warnings += passed.warnings
+        if passed.output is not MISSING:
+            turn.put(f"out/{node.id}", passed.output)
+            if passed.ambient:
+                turn.put(last_cell(position), f"out/{node.id}")
+        if passed.exit in node.targets:
+            target, via = self._target(node, passed.exit)
+            write_place(turn, position, Place(target, place.depth, via))
+            turn.more = True
+        elif place.depth:
+            write_place(turn, position, back_to(turn, position, place.depth))
+            turn.more = True
+        elif position != MAIN:
+            end_branch(turn, position)
+        else:
+            turn.end = Done(_ending_of(passed, Vars(turn, last_cell(position))))
+
+    def _target(self, node: Node, exit: str) -> tuple[str, str | None]:
+        """The node that an exit leads to, and the way into it where that makes a difference."""
+        target = self.flow.nodes[node.targets[exit]]
+        return target.id, entry_name(node.id, exit) if target.routes else None
+
+
+def _opened(control: Control, visit: Visit) -> Opened:
+    try:
+        return control.begin(visit)
+    except BoundReached:
+        raise
+    except VALUE_ERRORS as error:
+        raise ComputeFault(visit.node, str(error)) from error
+
+
+def _ending_of(passed: Passed, vars: Vars) -> Json:
+    """The output of a run that ends because nothing comes after a node."""
+    if passed.ending is LAST_OUTPUT:
+        last = vars.last_output()
+        return {"success": True, "result": vars.ambient() if isinstance(last, dict) else last}
+    if passed.ending is not OWN:
+        return passed.ending
+    if isinstance(passed.output, dict):
+        own = {key: value for key, value in passed.output.items() if not reserved(key)}
+        own.setdefault("success", True)
+        return own
+    return {"response": passed.output, "success": True}
+
+
+def _failure_of(failed: Failed) -> Fail:
+    """How a run fails with its effect or child. A chain of children says once that it is one."""
+    detail = failed.detail
+    while failed.code == CHILD_FAILED and detail.startswith(f"{CHILD_FAILED}: "):
+        detail = detail.removeprefix(f"{CHILD_FAILED}: ")
+    return Fail(failed.code, detail)
+
+
+def _ended_badly(turn: Turn, fault: ComputeFault) -> Move:
+    """End well with `success: false`, as the language has it; a failed step says what happened."""
+    at = turn.path[-1] if turn.path else fault.node.id
+    output = {"success": False, "error": str(fault), "node": at}
+    what = f"{fault.node.id} ({fault.node.type}): {fault}"
+    return Move(end=Done(output), path=(at,), warnings=(what,))
+
+
+def _at(turn: Turn) -> str:
+    return f"{turn.path[-1]}: " if turn.path else ""

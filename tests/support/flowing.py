@@ -1,0 +1,310 @@
+"""Runs of flows, driven by decisions alone: effects, people and time are the test's."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from perdure.bundles.bundle import Bundle
+from perdure.features.flows.program import flow_program
+from perdure.ids import BundleSha, Key, RunId, SessionId, derived_id
+from perdure.kernel.decide import decide
+from perdure.kernel.draft import born
+from perdure.kernel.limits import Limits
+from perdure.kernel.model import (
+    GONE,
+    Advance,
+    Answered,
+    Arrived,
+    Birth,
+    Decision,
+    Due,
+    Effect,
+    Event,
+    Failed,
+    Ok,
+    Open,
+    Outcome,
+    ProgramRef,
+    Run,
+    Send,
+    Status,
+    Step,
+    Wait,
+)
+from perdure.kernel.program import Done, Moment, Move, Program, View
+from perdure.kernel.values import Json
+from tests.support.clock import FakeClock
+from tests.support.drawing import a_bundle
+
+Handler = Callable[[Effect, Birth], Outcome]
+
+
+class Counted(dict[str, Json]):
+    """Cells that count how often they are read."""
+
+    reads = 0
+    scans = 0
+
+    def get(self, name: str, default: Json = None) -> Json:
+        """The cell, counted."""
+        self.reads += 1
+        return super().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        """All names, counted as a scan of everything."""
+        self.scans += 1
+        return super().__iter__()
+
+
+@dataclass
+class Lived:
+    """One run, with all that a store would keep of it."""
+
+    run: Run
+    program: Program
+    cells: Counted
+    steps: list[Step] = field(default_factory=list)
+    outbox: list[Open] = field(default_factory=list)
+
+
+class OneCallAgent:
+    """Stands for the agent program: it calls the model once, and answers what it was told."""
+
+    def next(self, cells: View, event: Event, moment: Moment) -> Move:
+        """Ask, then answer."""
+        if isinstance(event, Arrived):
+            return _answered(cells, event)
+        said = [*cells.get("in/messages"), {"role": "user", "content": cells.get("in/prompt")}]
+        payload = {
+            "messages": said,
+            "provider": cells.get("in/provider"),
+            "model": cells.get("in/model"),
+        }
+        return Move(effects=(Effect("llm_call", payload, "reason", "reason"),), path=("reason",))
+
+
+def _answered(cells: View, event: Arrived) -> Move:
+    assert isinstance(event.outcome, Ok)
+    answer = event.outcome.result["content"]
+    said = [
+        {"role": "user", "content": cells.get("in/prompt")},
+        {"role": "assistant", "content": answer},
+    ]
+    output = {
+        "answer": answer, "report": answer, "iterations": 1, "tool_calls": [], "tool_results": [],
+        "provider": cells.get("in/provider") or "scripted", "model": cells.get("in/model") or "script",
+        "messages": said, "scratchpad": {"steps": [{"node_id": "reason"}]}, "warnings": [],
+    }  # fmt: skip
+    return Move(end=Done(output), path=("done",))
+
+
+class Flowing:
+    """A world of runs of flows. `handlers` perform effects; what has none stays under way."""
+
+    def __init__(self, *flows: Json | Bundle, **handlers: Handler | Outcome) -> None:
+        """Know one bundle, given as such or as its flows."""
+        given = flows[0]
+        self.bundle = given if isinstance(given, Bundle) else a_bundle(*flows)
+        self.clock = FakeClock()
+        self.handlers = {"emit_event": heard, "answer_user": echoed, **handlers}
+        self.performed: list[Effect] = []
+        self.lives: dict[RunId, Lived] = {}
+        self.inbox: list[Send] = []
+        self.asked: int = 0
+
+    # --- the life of a run -------------------------------------------------------------------
+
+    def start(
+        self, inputs: Mapping[str, Json] | None = None, *, flow: str | None = None,
+        limits: Limits | None = None, **cells: Json,
+    ) -> "Flowing":  # fmt: skip
+        """Start a run and drive it as far as it goes."""
+        flow_id = flow or self.bundle.default_flow()
+        run_id = RunId(derived_id("flowing", flow_id, str(len(self.lives))))
+        birth = Birth(
+            id=run_id, workflow_id=self.bundle.workflow_id(flow_id), created_at=self.now, root_id=run_id,
+            program=ProgramRef("flow", self.bundle.sha256, flow_id), session_id=SessionId("session"),
+            limits=limits or Limits(),
+        )  # fmt: skip
+        given = {f"in/{name}": value for name, value in (inputs or {}).items()}
+        self.root = run_id
+        self._be_born(birth, {**given, **cells})
+        self.settle()
+        return self
+
+    def settle(self) -> None:
+        """Begin, perform and deliver until nothing moves of itself."""
+        while self._moved():
+            pass
+
+    def _moved(self) -> bool:
+        for run_id, life in self.lives.items():
+            if life.run.ready:
+                self.decide(run_id, Advance())
+                return True
+            if any(self._perform(run_id, entry) for entry in tuple(life.outbox)):
+                return True
+        if self.inbox:
+            sent = self.inbox.pop(0)
+            assert sent.key is not None
+            self.decide(sent.to, Arrived(sent.key, child_outcome(sent.body)))
+            return True
+        return False
+
+    def _perform(self, run_id: RunId, entry: Open) -> bool:
+        effect = entry.what
+        assert isinstance(effect, Effect)
+        handler = self.handlers.get(effect.kind)
+        if handler is None:
+            return False
+        self.performed.append(effect)
+        outcome = handler(effect, self.lives[run_id].run.birth) if callable(handler) else handler
+        self.decide(run_id, Arrived(entry.key, outcome))
+        return True
+
+    def answer(self, node: str, payload: Json) -> "Flowing":
+        """Answer the wait of a node, and drive on."""
+        return self._tell(node, lambda key: Answered(key, payload))
+
+    def arrive(self, node: str, outcome: Outcome) -> "Flowing":
+        """Let the effect of a node come to an outcome, and drive on."""
+        return self._tell(node, lambda key: Arrived(key, outcome))
+
+    def come_due(self, node: str) -> "Flowing":
+        """Let the time of a node's wait come, and drive on."""
+        what = self.open_at(node).what
+        assert isinstance(what, Wait) and what.until is not None
+        self.clock.set(what.until)
+        return self._tell(node, Due)
+
+    def _tell(self, node: str, event: Callable[[Key], Event]) -> "Flowing":
+        run_id, entry = self._found(node)
+        self.decide(run_id, event(entry.key))
+        self.settle()
+        return self
+
+    def decide(self, run_id: RunId, event: Event) -> Decision:
+        """One event, one decision, written down; the same again would be the same."""
+        life = self.lives[run_id]
+        shown = repr(life.cells)
+        decision = decide(life.run, event, life.program, life.cells, self.clock.now())
+        assert decision.applied, decision.disposition
+        assert repr(life.cells) == shown, "a program changes nothing that it was shown"
+        again = decide(life.run, event, life.program, life.cells, self.clock.now())
+        assert again == decision, "the same cells, event and moment make the same decision"
+        self._commit(life, decision)
+        return decision
+
+    def _commit(self, life: Lived, decision: Decision) -> None:
+        for name, value in decision.writes.items():
+            if value is GONE:
+                life.cells.pop(name, None)
+            else:
+                life.cells[name] = value
+        life.run = decision.run
+        life.steps.extend(decision.steps)
+        gone = {*decision.arrived, *decision.dropped}
+        life.outbox = [it for it in [*life.outbox, *decision.effects] if it.key not in gone]
+        self.inbox.extend(send for send in decision.sends if send.kind == "child")
+        for birth in decision.births:
+            self._be_born(birth.run.birth, birth.writes)
+
+    def _be_born(self, birth: Birth, cells: Mapping[str, Json]) -> None:
+        program = OneCallAgent() if birth.program.kind == "react" else self.program(birth.program)
+        self.lives[birth.id] = Lived(born(birth, cells).run, program, Counted(cells))
+
+    def program(self, ref: ProgramRef) -> Program:
+        """The program of a flow of the bundle."""
+        assert ref.bundle == BundleSha(self.bundle.sha256)
+        return flow_program(ref, self.bundle)
+
+    # --- what there is to see ----------------------------------------------------------------
+
+    @property
+    def now(self) -> str:
+        """The time, as records write it."""
+        return self.clock.now().isoformat(timespec="microseconds")
+
+    @property
+    def life(self) -> Lived:
+        """The root run."""
+        return self.lives[self.root]
+
+    @property
+    def status(self) -> Status:
+        """Where the root run stands."""
+        return self.life.run.status
+
+    @property
+    def output(self) -> Json:
+        """What the root run gave out. Asks that it completed."""
+        assert self.status is Status.COMPLETED, (self.status, self.life.run.error)
+        return self.life.run.output
+
+    @property
+    def error(self) -> str | None:
+        """Why the root run failed."""
+        return self.life.run.error
+
+    @property
+    def cells(self) -> Mapping[str, Json]:
+        """The root run's cells."""
+        return self.life.cells
+
+    def children(self) -> list[Lived]:
+        """The runs below the root, oldest first."""
+        return [life for run_id, life in self.lives.items() if run_id != self.root]
+
+    def effects(self, kind: str) -> list[Effect]:
+        """The effects of a kind that were performed, in any run, in order."""
+        return [effect for effect in self.performed if effect.kind == kind]
+
+    def open_at(self, node: str) -> Open:
+        """What a node waits for, in any run."""
+        return self._found(node)[1]
+
+    def _found(self, node: str) -> tuple[RunId, Open]:
+        return next(
+            (run_id, entry)
+            for run_id, life in self.lives.items()
+            for entry in life.run.open.values()
+            if entry.what.node_id == node
+        )
+
+    def path(self) -> list[str]:
+        """The nodes that the root run passed, fold by fold."""
+        return [node for step in self.life.steps for node in step.path or ()]
+
+
+def child_outcome(body: Json) -> Outcome:
+    """A child's end, as the runner hands it to the parent."""
+    told = {"sub_run_id": body["sub_run_id"], "output": body["output"]}
+    if body["status"] == Status.COMPLETED.value:
+        return Ok(told)
+    return Failed(f"child_{body['status']}", body["error"] or "", result=told)
+
+
+def heard(effect: Effect, birth: Birth) -> Outcome:
+    """An event that nobody waits for."""
+    payload: Any = effect.payload
+    key = f"evt:{payload['scope']}:{birth.id}:{payload['name']}"
+    return Ok({"wait_key": key, "name": payload["name"], "delivered": 0, "delivered_to": []})
+
+
+def echoed(effect: Effect, birth: Birth) -> Outcome:
+    """What was to be said."""
+    return Ok(effect.payload)
+
+
+def said(*answers: str) -> Handler:
+    """A model that gives these answers, one after the other."""
+    left = list(answers)
+
+    def handler(effect: Effect, birth: Birth) -> Outcome:
+        content = left.pop(0)
+        return Ok(
+            {"content": content, "data": None, "tool_calls": None, "model": "script", "finish_reason": "stop",
+             "usage": {"total_tokens": 3}, "metadata": {"provider": "scripted"}}
+        )  # fmt: skip
+
+    return handler
