@@ -1,0 +1,129 @@
+"""`BundleStore`: rows in SQL, bytes on disk, where they stay."""
+
+from collections.abc import Sequence
+from hashlib import sha256 as hash_of
+from typing import Final
+
+from sqlalchemy import bindparam, delete, select, update
+
+from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.sql.dialect import Session, Write
+from perdure.adapters.sql.encode import dumps, loads
+from perdure.adapters.sql.reader import Reader
+from perdure.adapters.sql.statements import Row, Sql, inserting
+from perdure.adapters.sql.tables import bundles
+from perdure.adapters.sql.writer import Writer
+from perdure.errors import BundleExists, BundleNotFound, StoreFailed
+from perdure.ids import BundleSha
+from perdure.kernel.values import Json
+from perdure.stores.bundles import Installed
+
+_NAMES: Final = (
+    "bundle_id", "bundle_version", "sha256", "size_bytes", "created_at", "installed_at", "manifest",
+    "deprecated", "shipped",
+)  # fmt: skip
+_COLUMNS: Final = tuple(bundles.c[name] for name in _NAMES)
+_THIS: Final = (
+    bundles.c.bundle_id == bindparam("_id"),
+    bundles.c.bundle_version == bindparam("_version"),
+)
+_ALL: Final = Sql(select(*_COLUMNS).order_by(bundles.c.bundle_id, bundles.c.bundle_version))
+_GET: Final = Sql(select(*_COLUMNS).where(*_THIS))
+_ADD: Final = inserting(bundles, _NAMES)
+_REMOVE: Final = Sql(delete(bundles).where(*_THIS))
+_REMOVE_ALL: Final = Sql(delete(bundles).where(bundles.c.bundle_id == bindparam("_id")))
+_MARKED: Final = Sql(
+    select(bundles.c.bundle_version, bundles.c.deprecated).where(
+        bundles.c.bundle_id == bindparam("_id")
+    )
+)
+_MARK: Final = Sql(update(bundles).where(*_THIS).values(deprecated=bindparam("marks")))
+
+
+class SqlBundles:
+    """Bundles of one plane."""
+
+    def __init__(self, reader: Reader, writer: Writer, content: ContentFolder) -> None:
+        """Keep rows by `writer`, bytes in `content`."""
+        self._reader, self._writer, self._content = reader, writer, content
+
+    async def install(
+        self, content: bytes, facts: Installed, *, overwrite: bool = False
+    ) -> tuple[Installed, bool]:
+        """Keep a bundle; whether it was new. Raises `BundleExists`."""
+        await self.keep(content, facts.sha256)
+
+        def work(session: Session) -> tuple[Installed, bool]:
+            row = session.first(_GET, _id=facts.bundle_id, _version=facts.bundle_version)
+            if row is not None:
+                before = _installed(row)
+                if before.sha256 == facts.sha256:
+                    return before, False
+                if not overwrite:
+                    raise BundleExists(sha256=before.sha256)
+                session.run(_REMOVE, _id=facts.bundle_id, _version=facts.bundle_version)
+            session.write([Write(_ADD, [_row(facts)])])
+            return facts, True
+
+        return await self._writer.work(work)
+
+    async def list(self) -> Sequence[Installed]:
+        """All installed bundles, by id and then version."""
+        rows = await self._reader.read(lambda session: session.all(_ALL))
+        return [_installed(row) for row in rows]
+
+    async def content(self, sha256: BundleSha) -> bytes:
+        """The bytes, checked against their hash. Raises `BundleNotFound`."""
+        if not await self._reader.run(lambda: self._content.has(sha256)):
+            raise BundleNotFound
+        return await self._reader.run(lambda: self._content.get(sha256))
+
+    async def keep(self, content: bytes, sha256: BundleSha) -> None:
+        """Keep bytes that a run is about to be pinned to. Twice is as good as once."""
+        if hash_of(content).hexdigest() != sha256:
+            raise StoreFailed("the bytes of the bundle are not those of its hash")
+        await self._reader.run(lambda: self._content.put(content))
+
+    async def remove(self, bundle_id: str, bundle_version: str | None) -> int:
+        """Take versions off the list; the bytes stay. How many."""
+        if bundle_version is None:
+            return await self._writer.work(lambda session: session.run(_REMOVE_ALL, _id=bundle_id))
+        return await self._writer.work(
+            lambda session: session.run(_REMOVE, _id=bundle_id, _version=bundle_version)
+        )
+
+    async def deprecate(self, bundle_id: str, flow_id: str, mark: Json | None) -> bool:
+        """Set (or with `None`, take away) the mark on a flow of every version; whether anything changed."""
+
+        def work(session: Session) -> bool:
+            changed = False
+            for version, deprecated in session.all(_MARKED, _id=bundle_id):
+                marks = loads(deprecated)
+                if marks.get(flow_id) == mark:
+                    continue
+                changed = True
+                if mark is None:
+                    del marks[flow_id]
+                else:
+                    marks[flow_id] = mark
+                session.run(_MARK, _id=bundle_id, _version=version, marks=dumps(marks))
+            return changed
+
+        return await self._writer.work(work)
+
+
+def _row(facts: Installed) -> Row:
+    return (
+        facts.bundle_id, facts.bundle_version, facts.sha256, facts.size_bytes, facts.created_at,
+        facts.installed_at, dumps(facts.manifest), dumps(dict(facts.deprecated)), int(facts.shipped),
+    )  # fmt: skip
+
+
+def _installed(row: Row) -> Installed:
+    bundle_id, version, sha, size_bytes, created_at, installed_at, manifest, deprecated, shipped = (
+        row
+    )
+    return Installed(
+        bundle_id, version, BundleSha(sha), size_bytes, created_at, installed_at, loads(manifest),
+        loads(deprecated), bool(shipped),
+    )  # fmt: skip

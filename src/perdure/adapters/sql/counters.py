@@ -1,0 +1,48 @@
+"""Numbers that give an order or a surrogate key, taken from rows that are locked while they are taken."""
+
+from typing import Final
+
+from sqlalchemy import bindparam, update
+
+from perdure.adapters.sql.dialect import Database, Session
+from perdure.adapters.sql.statements import Sql
+from perdure.adapters.sql.tables import counters
+
+INBOX: Final = "inbox"  # the order of messages
+EVENTS: Final = "events"  # held by whoever gives an event out or opens a wait for one
+RUNS: Final = "runs"  # surrogate keys
+NAMES: Final = (INBOX, EVENTS, RUNS)
+BLOCK: Final = 1_000  # keys a process takes at once
+
+_TAKE: Final = Sql(
+    update(counters)
+    .where(counters.c.name == bindparam("_name"))
+    .values(value=counters.c.value + bindparam("count"))
+    .returning(counters.c.value)
+)
+
+
+def take(session: Session, name: str, count: int = 1) -> int:
+    """Take `count` numbers; the first of them. Nobody else takes any before this transaction ends."""
+    row = session.first(_TAKE, _name=name, count=count)
+    assert row is not None, "the migration made the counters"
+    last: int = row[0]
+    return last - count + 1
+
+
+class RunKeys:
+    """Surrogate keys of runs, taken in blocks, so that a birth costs no statement of its own."""
+
+    def __init__(self, database: Database) -> None:
+        """Take none before the first is needed."""
+        self._database = database
+        self._next = self._end = 0
+
+    def new(self) -> int:
+        """A key that no run has had."""
+        if self._next == self._end:
+            with self._database.writing() as session:
+                self._next = take(session, RUNS, BLOCK)
+            self._end = self._next + BLOCK
+        self._next += 1
+        return self._next - 1

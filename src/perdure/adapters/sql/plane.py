@@ -1,0 +1,133 @@
+"""A plane: its stores together, over one database, one folder of content and one writer."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import literal, select
+
+from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.sql.artifacts import SqlArtifacts
+from perdure.adapters.sql.batches import Mail, Probe, SqlBatches, Told
+from perdure.adapters.sql.bundles import SqlBundles
+from perdure.adapters.sql.dialect import Database, Facts
+from perdure.adapters.sql.inbox import SqlInbox
+from perdure.adapters.sql.migrate import RUNTIME, migrate
+from perdure.adapters.sql.outbox import SqlOutbox
+from perdure.adapters.sql.reader import Reader
+from perdure.adapters.sql.runs import SqlRuns
+from perdure.adapters.sql.sqlite import SqliteDatabase
+from perdure.adapters.sql.statements import Sql
+from perdure.adapters.sql.waits import SqlWaits
+from perdure.adapters.sql.writer import Writer
+from perdure.errors import StoreFailed
+from perdure.stores.runs import Listener
+
+_ANSWER: Final = Sql(select(literal(1)))
+
+
+def no_probe(_name: str) -> None:
+    """Do nothing; a crash test brings a probe that does."""
+
+
+def no_mail(_run_ids: object) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """The threads that all planes of a process share: a few that write, a few that read."""
+
+    writers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="writer")
+    )
+    readers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="reader")
+    )
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self.writers.shutdown()
+        self.readers.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneConfig:
+    """How a plane is held. `probe` is called at the places where a crash test may end the process.
+
+    `on_commit` hears of each batch of this process's commits, and `on_mail` of the runs that have
+    a message or may begin; both on the event loop, before the callers hear.
+    """
+
+    on_commit: Listener
+    pools: Pools
+    on_mail: Mail = no_mail
+    probe: Probe = no_probe
+    synchronous: str = "FULL"
+
+
+class SqlPlane:
+    """The stores of one runtime. Made by `open_sqlite_plane` or `open_postgres_plane`."""
+
+    def __init__(self, database: Database, folder: Path, config: PlaneConfig) -> None:
+        """Serve `database`, whose schema is up to date, with content in `folder`."""
+        loop = asyncio.get_running_loop()
+        content = ContentFolder(folder)
+        told = Told(config.on_commit, config.on_mail)
+        self._database = database
+        self._batches = SqlBatches(database, content, told, config.probe)
+        self._writer = Writer(self._batches, config.pools.writers, loop)
+        self._reader = Reader(database, config.pools.readers, loop)
+        self.runs: Final = SqlRuns(self._reader, self._writer, content)
+        self.outbox: Final = SqlOutbox(self._reader, self._writer)
+        self.inbox: Final = SqlInbox(self._reader, self._writer)
+        self.waits: Final = SqlWaits(self._reader)
+        self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content)
+        self.bundles: Final = SqlBundles(self._reader, self._writer, content)
+        self._closed = False
+
+    @property
+    def facts(self) -> Facts:
+        """What is true of the database underneath."""
+        return self._database.facts
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process can hold this plane."""
+        return self._database.facts.alone
+
+    async def ready(self) -> None:
+        """Answer if the store can read and write. Raises `StoreFailed`."""
+        if self._batches.failed is not None:
+            raise StoreFailed(self._batches.failed)
+        await self._reader.read(lambda session: session.first(_ANSWER))
+        await self._writer.work(lambda session: session.first(_ANSWER))
+
+    async def close(self) -> None:
+        """Finish what was handed in, then let go of the files. Twice is as good as once."""
+        if not self._closed:
+            self._closed = True
+            await self._writer.close()
+            await self._reader.run(self._database.close)
+
+
+async def open_sqlite_plane(folder: Path, config: PlaneConfig) -> SqlPlane:
+    """Open the plane in a folder, made and migrated as needed.
+
+    Raises `Unavailable` while another process holds it, `SchemaNewer` where a newer release wrote it.
+    """
+
+    def opened() -> SqliteDatabase:
+        database = SqliteDatabase(folder / "plane.db", synchronous=config.synchronous)
+        try:
+            database.migrate(lambda connection: migrate(connection, RUNTIME, config.probe))
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    loop = asyncio.get_running_loop()
+    database = await loop.run_in_executor(config.pools.readers, opened)
+    return SqlPlane(database, folder / "artifacts", config)

@@ -1,0 +1,63 @@
+"""`WaitStore` in SQL."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, func, select, tuple_
+
+from perdure.adapters.sql.reader import Reader
+from perdure.adapters.sql.statements import Sql
+from perdure.adapters.sql.tables import runs, waits
+from perdure.ids import Key, RunId
+from perdure.stores.waits import DueWait
+
+_earlier: Final = runs.alias("earlier")
+_TIMED: Final = (
+    select(runs.c.id, waits.c.key, waits.c.opened_seq, waits.c.due)
+    .join(runs, runs.c.pk == waits.c.run)
+    .where(waits.c.closed_seq.is_(None), waits.c.due.is_not(None), runs.c.held_at.is_(None))
+)
+_ORDER: Final = (waits.c.due, waits.c.run, waits.c.opened_seq)
+_DUE: Final = _TIMED.where(waits.c.due <= bindparam("now")).order_by(*_ORDER).limit(bindparam("limit"))  # fmt: skip
+_FIRST_DUE: Final = Sql(_DUE)
+_AFTER_RUN: Final = (
+    select(_earlier.c.pk).where(_earlier.c.id == bindparam("after_run")).scalar_subquery()
+)
+_MORE_DUE: Final = Sql(
+    _DUE.where(
+        tuple_(*_ORDER) > tuple_(bindparam("after_due"), _AFTER_RUN, bindparam("after_seq")),
+    )
+)  # fmt: skip
+_NEXT_DUE: Final = Sql(
+    select(func.min(waits.c.due))
+    .join(runs, runs.c.pk == waits.c.run)
+    .where(waits.c.closed_seq.is_(None), waits.c.due.is_not(None), runs.c.held_at.is_(None))
+)
+
+
+class SqlWaits:
+    """Open waits, by time."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Read by `reader`; what opens and closes waits is `SqlRuns.commit`."""
+        self._reader = reader
+
+    async def due(self, *, now: str, limit: int, after: DueWait | None = None) -> Sequence[DueWait]:
+        """Open waits of runs that are not held whose time has come, earliest first."""
+        if after is None:
+            rows = await self._reader.read(
+                lambda session: session.all(_FIRST_DUE, now=now, limit=limit)
+            )
+        else:
+            rows = await self._reader.read(
+                lambda session: session.all(
+                    _MORE_DUE, now=now, limit=limit, after_due=after.due,
+                    after_run=after.run_id, after_seq=after.opened_seq,
+                )
+            )  # fmt: skip
+        return [DueWait(RunId(run_id), Key(key), seq, due) for run_id, key, seq, due in rows]
+
+    async def next_due(self) -> str | None:
+        """When the earliest open wait of a run that is not held comes due, or `None`."""
+        row = await self._reader.read(lambda session: session.first(_NEXT_DUE))
+        return None if row is None else row[0]
