@@ -11,7 +11,7 @@ from tests.house.tree import ROOT, name_of, tracked_files
 SETTINGS = ["src/perdure/app/settings.py"]
 CLOCK = ["src/perdure/clock.py"]
 EGRESS = ["src/perdure/adapters/*"]
-CLIENTS = [*EGRESS, "src/perdure/app/cli*"]
+CLIENTS = [*EGRESS, "src/perdure/app/client.py"]
 ALLOWED = {
     "os.environ": SETTINGS,
     "os.getenv": SETTINGS,

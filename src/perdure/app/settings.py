@@ -5,28 +5,30 @@ Values come from, each winning over the one before: the defaults below, a TOML f
 program replaces are accepted as aliases.
 """
 
+import contextlib
 import os
 import re
 import secrets
 import socket
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from perdure.errors import Invalid
 
 PREFIX: Final = "PERDURE_"
 OLD_PREFIX: Final = "ABSTRACTGATEWAY_"
+CONFIG: Final = PREFIX + "CONFIG"
 PROVIDER_NAME: Final = re.compile(
     r"^PERDURE_PROVIDER_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(BASE_URL|API_KEY)$"
 )
@@ -38,9 +40,10 @@ REFUSED: Final = {
 }
 
 
-def _setting(default: Any, meaning: str, *old: str, **more: Any) -> Any:
-    """One setting: its default, one line of meaning, and the names it had elsewhere."""
-    return Field(default, description=meaning, json_schema_extra={"old": list(old)}, **more)
+def _setting(default: Any, meaning: str, *old: str, shown: str = "", **more: Any) -> Any:
+    """One setting: its default (and how to print it), one line of meaning, the names it had elsewhere."""
+    extra: dict[str, Any] = {"old": [OLD_PREFIX + name for name in old], "shown": shown}
+    return Field(default, description=meaning, json_schema_extra=extra, **more)
 
 
 def _data_home() -> Path:
@@ -52,10 +55,12 @@ class Settings(BaseSettings):
     """All settings of the program. A value that cannot be meant is refused at start."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+        env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True, env_ignore_empty=True
     )
 
-    data_dir: Path = _setting(None, "where everything is kept", "DATA_DIR")
+    data_dir: Path = _setting(
+        None, "where everything is kept", "DATA_DIR", shown="~/.local/share/perdure"
+    )
     database_url: SecretStr | None = _setting(
         None, "a Postgres to keep runs in, instead of SQLite under the data directory"
     )
@@ -63,13 +68,17 @@ class Settings(BaseSettings):
         "FULL", "NORMAL is faster and may lose acknowledged records when the power fails"
     )
     host: str = _setting("127.0.0.1", "the address to listen on", "HOST")
-    port: int = _setting(8080, "the port to listen on", "PORT", ge=0, le=65535)
+    port: int = _setting(
+        8080, "the port to listen on; 0 takes one that is free", "PORT", ge=0, le=65535
+    )
     auth_token: SecretStr | None = _setting(
         None,
         "the one token of single-token mode; made at the first start where there is none",
         "AUTH_TOKEN",
     )
-    auth_token_file: Path | None = _setting(None, "a file that holds the token")
+    auth_token_file: Path | None = _setting(
+        None, "a file that holds the token", shown="`token` in the data directory"
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
         ("http://localhost:*", "http://127.0.0.1:*"),
         "browser origins that may ask, separated by commas; `*` stands for a port or a label",
@@ -81,10 +90,13 @@ class Settings(BaseSettings):
     )
     max_concurrency: int = _setting(64, "requests answered at once", "MAX_CONCURRENCY", ge=1)
     max_streams: int = _setting(2_000, "ledger streams open at once", "MAX_SSE", ge=1)
-    provider: str | None = _setting(None, "the provider of the route `output.text`")
-    model: str | None = _setting(None, "the model of the route `output.text`")
+    model: str | None = _setting(
+        None,
+        "the model that answers where a flow names none, as `provider/model`",
+        shown="the built-in one",
+    )
     models_dir: Path | None = _setting(
-        None, "where model files are kept; `models` under the data directory"
+        None, "where model files are kept", shown="`models` in the data directory"
     )
     embedded_model: bool = _setting(
         True, "answer with the small built-in model where nothing else is named"
@@ -100,8 +112,13 @@ class Settings(BaseSettings):
     effects_at_once: int = _setting(1_024, "effects of one plane performed side by side", ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "how much is logged")
     log_format: Literal["json", "text"] = _setting("text", "how log lines are written")
-    url: str | None = _setting(None, "the gateway that the command line talks to")
-    token: SecretStr | None = _setting(None, "the token that the command line shows")
+    url: str | None = _setting(
+        None, "the gateway that the command line speaks to", shown="this machine's, by its port"
+    )
+    token: SecretStr | None = _setting(
+        None,
+        "the token that the command line shows; a gateway on this machine gets the one that it made",
+    )
 
     @field_validator("allowed_origins", mode="before")
     @classmethod
@@ -115,6 +132,11 @@ class Settings(BaseSettings):
     def _data_dir(cls, value: Any) -> Any:
         return value or _data_home()
 
+    @field_validator("data_dir", "auth_token_file", "models_dir")
+    @classmethod
+    def _whole_path(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().absolute()
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
@@ -122,35 +144,76 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
         """Command line over environment over file."""
-        sources = [init_settings, env_settings, _OldNames(settings_cls)]
-        if path := os.environ.get(PREFIX + "CONFIG"):
-            sources.append(TomlConfigSettingsSource(settings_cls, toml_file=path))
-        return tuple(sources)
+        old_names, file = _from_old_names(), _settings_in_file()
+        return (
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, old_names),
+            InitSettingsSource(settings_cls, file),
+        )
 
 
-def _old_names(field: FieldInfo) -> list[str]:
-    extra = field.json_schema_extra
-    return [str(name) for name in extra["old"]] if isinstance(extra, dict) else []  # type: ignore[union-attr]
+def old_names(name: str) -> list[str]:
+    """The environment names that a setting had in the gateway that this one replaces."""
+    return [str(old) for old in _extra(name)["old"]]
 
 
-class _OldNames(PydanticBaseSettingsSource):
-    """The environment names of the gateway that this one replaces."""
+def default_text(name: str) -> str:
+    """A setting's default as a reader is told it."""
+    default = Settings.model_fields[name].default
+    return str(_extra(name)["shown"]) or text_of(default)
 
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """The value under an old name, if it is set."""
-        for old in _old_names(field):
-            if value := os.environ.get(OLD_PREFIX + old):
-                return value, field_name, False
-        return None, field_name, False
 
-    def __call__(self) -> dict[str, Any]:
-        """All values under old names."""
-        found = {}
-        for name, field in self.settings_cls.model_fields.items():
-            value, _, _ = self.get_field_value(field, name)
-            if value is not None:
-                found[name] = value
-        return found
+def text_of(value: Any) -> str:
+    """A value as it would be written in the environment; of a secret, only whether it is set."""
+    match value:
+        case None:
+            return "unset"
+        case SecretStr():
+            return "set"
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ",".join(value)
+        case _:
+            return str(value)
+
+
+def _extra(name: str) -> dict[str, Any]:
+    extra = Settings.model_fields[name].json_schema_extra
+    return dict(extra) if isinstance(extra, dict) else {"old": [], "shown": ""}
+
+
+def _from_old_names() -> dict[str, Any]:
+    found = ((name, _old_value(name)) for name in Settings.model_fields)
+    return {name: value for name, value in found if value is not None}
+
+
+def _old_value(name: str) -> str | None:
+    return next((value for old in old_names(name) if (value := os.environ.get(old))), None)
+
+
+def _file() -> dict[str, Any]:
+    """What the file that `PERDURE_CONFIG` names says; nothing where it is not set."""
+    path = os.environ.get(CONFIG)
+    if not path:
+        return {}
+    try:
+        return tomllib.loads(Path(path).expanduser().read_text())
+    except OSError as error:
+        raise Invalid(
+            f"{CONFIG}: {path} cannot be read: {error.strerror}", setting=CONFIG
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"{CONFIG}: {path} is no TOML: {error}", setting=CONFIG) from error
+
+
+def _settings_in_file() -> dict[str, Any]:
+    return {key: value for key, value in _file().items() if not _is_provider(key)}
+
+
+def _is_provider(name: str) -> bool:
+    return bool(PROVIDER_NAME.match(PREFIX + name.upper()))
 
 
 def read_settings(**given: Any) -> Settings:
@@ -158,19 +221,48 @@ def read_settings(**given: Any) -> Settings:
     for name, why in REFUSED.items():
         if os.environ.get(name, "").strip().lower() in ("0", "false", "no", "off"):
             raise Invalid(f"{name} is refused: {why}", setting=name)
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise Invalid(_told(error), setting=_setting_of(error.errors()[0])) from None
 
 
-def providers() -> Mapping[str, tuple[str | None, SecretStr | None]]:
-    """The providers that the environment names: name → (base URL, API key)."""
-    found: dict[str, dict[str, str]] = {}
-    for name, value in os.environ.items():
-        if (match := PROVIDER_NAME.match(name)) and value:
-            found.setdefault(match[1].lower().replace("_", "-"), {})[match[2]] = value
-    return {
-        name: (parts.get("BASE_URL"), SecretStr(parts["API_KEY"]) if "API_KEY" in parts else None)
-        for name, parts in sorted(found.items())
+def _told(error: ValidationError) -> str:
+    """What is wrong with the settings, a line each. Values are left out: one may be a secret."""
+    told = []
+    for it in error.errors():
+        what = "there is no such setting" if it["type"] == "extra_forbidden" else it["msg"]
+        told.append(f"{_setting_of(it)}: {what[:1].lower()}{what[1:]}")
+    return "\n".join(told)
+
+
+def _setting_of(error: Any) -> str:
+    return PREFIX + str(error["loc"][0]).upper() if error["loc"] else PREFIX.rstrip("_")
+
+
+def variables() -> dict[str, str]:
+    """Every setting that is named by its environment name, from the file and the environment.
+
+    For what a feature reads by itself, such as the addresses and keys of providers.
+    """
+    file = {PREFIX + key.upper(): str(value) for key, value in _file().items()}
+    return file | {
+        name: value for name, value in os.environ.items() if value and name.startswith(PREFIX)
     }
+
+
+def file_names() -> set[str]:
+    """The environment names of what stands in the settings file."""
+    return {PREFIX + key.upper() for key in _file()}
+
+
+def unknown_names() -> list[str]:
+    """Names in the environment that look like settings of this program and are none."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG} | set(REFUSED)
+    for name in Settings.model_fields:
+        known.update(old_names(name))
+    ours = (name for name in os.environ if name.startswith((PREFIX, OLD_PREFIX)))
+    return sorted(name for name in ours if name not in known and not PROVIDER_NAME.match(name))
 
 
 def source_of(name: str, given: Mapping[str, Any]) -> str:
@@ -179,27 +271,45 @@ def source_of(name: str, given: Mapping[str, Any]) -> str:
         return "command line"
     if os.environ.get(PREFIX + name.upper()):
         return "environment"
-    for old in _old_names(Settings.model_fields[name]):
-        if os.environ.get(OLD_PREFIX + old):
-            return f"environment ({OLD_PREFIX}{old})"
-    path = os.environ.get(PREFIX + "CONFIG")
-    return "file" if path and name in Path(path).read_text() else "default"
+    for old in old_names(name):
+        if os.environ.get(old):
+            return f"environment ({old})"
+    return "file" if name in _file() else "default"
+
+
+def models_folder(settings: Settings) -> Path:
+    """Where model files are kept."""
+    return settings.models_dir or settings.data_dir / "models"
+
+
+def token_path(settings: Settings) -> Path:
+    """Where the token of single-token mode is kept."""
+    return settings.auth_token_file or settings.data_dir / "token"
 
 
 def token_of(settings: Settings) -> SecretStr:
     """The token of single-token mode: as set, as in its file, or made once and kept 0600."""
     if settings.auth_token is not None:
         return settings.auth_token
-    path = settings.auth_token_file or settings.data_dir / "token"
+    path = token_path(settings)
     if not path.exists():
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write("agw_" + secrets.token_urlsafe(32) + "\n")
+        _make_token(path)
     text = path.read_text().strip()
     if not text:
         raise Invalid(f"the token file {path} is empty", setting="auth_token_file")
     return SecretStr(text)
+
+
+def _make_token(path: Path) -> None:
+    """Put a new token in place whole; where two processes begin at once, both use the first one's."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write("agw_" + secrets.token_urlsafe(32) + "\n")
+    with contextlib.suppress(FileExistsError):
+        os.link(part, path)
+    part.unlink()
 
 
 def holder_name() -> str:
