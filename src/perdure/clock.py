@@ -31,7 +31,9 @@ class SystemClock:
 
 def text_of(at: datetime) -> str:
     """Write a time as RFC 3339 in UTC with microseconds, as ledger, cells and wire show it."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")
 
 
 def time_of(text: str) -> datetime:

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import anyio
 import anyio.lowlevel
 
 from perdure.errors import (
@@ -131,12 +130,11 @@ async def _program(lane: Lane, hot: HotRun, run: Run, event: Event) -> Program:
 
 
 async def _commit(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) -> None:
-    """Commit the decision; a commit under way is finished even when the runner is stopped."""
+    """Commit the decision. The store finishes a commit under way, whatever becomes of this task."""
     holder, until = (lane.config.holder, lane.leased_until()) if decision.effects else (None, None)
     commit = Commit(decision, taken, hot.snapshot_due(), holder, until)
-    with anyio.CancelScope(shield=True):
-        receipt = await lane.runtime.plane.runs.commit(commit)
-        hot.apply(decision, receipt)
+    receipt = await lane.runtime.plane.runs.commit(commit)
+    hot.apply(decision, receipt)
 
 
 async def _settle(lane: Lane, delivery: Delivery, disposition: str) -> None:

@@ -21,6 +21,22 @@ class Delivery(NamedTuple):
     taken: str | None = None
 
 
+class UnderWay:
+    """An effect that is being performed, in a scope that ends at its timeout or when it is given up."""
+
+    __slots__ = ("given_up", "scope")
+
+    def __init__(self) -> None:
+        """Begin without a deadline."""
+        self.scope = anyio.CancelScope()
+        self.given_up = False
+
+    def give_up(self) -> None:
+        """End it: the run was cancelled, or the effect is no longer wanted."""
+        self.given_up = True
+        self.scope.cancel()
+
+
 @dataclass(slots=True)
 class HotRun:
     """One run, its cells as last committed, and what is to reach it next.
@@ -36,7 +52,7 @@ class HotRun:
     snapshot_bytes: int = 0
     queue: deque[Delivery] = field(default_factory=deque)
     driving: bool = False
-    under_way: dict[Key, anyio.CancelScope] = field(default_factory=dict)
+    under_way: dict[Key, UnderWay] = field(default_factory=dict)
 
     def take(self, loaded: Loaded) -> None:
         """Stand where the store says that the run stands."""

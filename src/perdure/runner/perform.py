@@ -7,11 +7,10 @@ from typing import Final
 import anyio
 
 from perdure.clock import text_of
-from perdure.ids import Key, StepId
 from perdure.kernel.model import Arrived, EffectClass, Failed, Ok, Outcome, Run, Unknown
 from perdure.kernel.values import Json, fault_of
 from perdure.registry.effects import Delta, EffectContext, EffectHandler, EffectKind
-from perdure.runner.hot import Delivery, HotRun
+from perdure.runner.hot import Delivery, HotRun, UnderWay
 from perdure.runner.lane import Lane
 from perdure.runner.retry import Again, after, attempt_of, summed
 from perdure.runner.supervise import containing
@@ -36,51 +35,55 @@ async def perform(lane: Lane, hot: HotRun, pending: Pending) -> Arrived | None:
     if kind is None:
         detail = f"nothing here performs effects of the kind {pending.effect.kind!r}"
         return Arrived(pending.key, Failed("not_configured", detail))
-    scope = anyio.CancelScope()
-    hot.under_way[pending.key] = scope
-    try:
-        with scope:
-            await lane.until(lambda: lane.performing < lane.config.effects_at_once)
-            return await _counted(lane, run, pending, kind)
-        return None  # given up: the run was cancelled, or the effect is no longer wanted
-    finally:
-        hot.under_way.pop(pending.key, None)
-        lane.runtime.deltas.done(run.open[pending.key].step_id)
-
-
-async def _counted(lane: Lane, run: Run, pending: Pending, kind: EffectKind) -> Arrived | None:
+    under_way = hot.under_way[pending.key] = UnderWay()
+    await lane.until(lambda: lane.performing < lane.config.effects_at_once)
     lane.performing += 1
     try:
-        return await _tried(lane, run, pending, kind)
+        return await _tried(lane, run, pending, kind, under_way)
     finally:
         lane.performing -= 1
+        del hot.under_way[pending.key]
+        lane.runtime.deltas.done(run.open[pending.key].step_id)
         lane.ease()
 
 
-async def _tried(lane: Lane, run: Run, pending: Pending, kind: EffectKind) -> Arrived | None:
-    effect, number = pending.effect, len(pending.attempts) + 1
-    started_at, dispatched_at = lane.now(), pending.dispatched_at
+async def _tried(
+    lane: Lane, run: Run, pending: Pending, kind: EffectKind, under_way: UnderWay
+) -> Arrived | None:
+    """Try once, and say what follows: an arrival, or nothing for now."""
+    clock = lane.runtime.clock
+    number, began = len(pending.attempts) + 1, clock.now()
+    dispatched_at = pending.dispatched_at
     context = _context(lane, run, pending, number)
-    if dispatched_at is not None:
-        outcome = await _asked(kind.probe, pending, context)
-    else:
-        if effect.effect_class in _NEVER_TWICE:
-            if not await _dispatched(lane, pending, started_at):
+    if dispatched_at is None:
+        if pending.effect.effect_class in _NEVER_TWICE:
+            dispatched_at = text_of(began)
+            if not await _dispatched(lane, pending, dispatched_at):
                 return None
-            dispatched_at = started_at
-        outcome = await _called(kind.handle, kind, pending, context)
+        outcome = await _called(kind, pending, context, under_way)
+    else:
+        outcome = Unknown("the process ended after the effect was dispatched")
     lane.config.probe("after_act")
-    ended_at = lane.now()
-    if isinstance(outcome, Unknown) and dispatched_at and kind.probe and not pending.dispatched_at:
+    if isinstance(outcome, Unknown) and dispatched_at is not None and kind.probe is not None:
         outcome = await _asked(kind.probe, pending, context)
-    following = after(effect, kind, outcome, number, _chance.random())
-    if number == 1 and isinstance(following, Ok):
-        return Arrived(pending.key, following)
-    attempts = (*pending.attempts, attempt_of(number, started_at, ended_at, outcome))
+    if under_way.given_up:
+        await _too_late(lane, pending, outcome)
+        return None
+    if number == 1 and isinstance(outcome, Ok):
+        return Arrived(pending.key, outcome)
+    told = attempt_of(number, text_of(began), text_of(clock.now()), outcome)
+    following = after(pending.effect, kind, outcome, number, _chance.random())
+    attempts = (*pending.attempts, told)
     if isinstance(following, Again):
         await _later(lane, pending, attempts, following)
         return None
     return Arrived(pending.key, summed(following, pending.attempts), attempts, dispatched_at)
+
+
+async def _too_late(lane: Lane, pending: Pending, outcome: Outcome) -> None:
+    """Note the outcome of an effect that was given up while it was being performed."""
+    why = f"came too late: {type(outcome).__name__.lower()}"
+    await lane.runtime.plane.outbox.ignored(pending.run_id, pending.key, why)
 
 
 async def arrive(lane: Lane, hot: HotRun, arrived: Arrived) -> None:
@@ -100,15 +103,15 @@ async def _dispatched(lane: Lane, pending: Pending, at: str) -> bool:
 
 
 async def _called(
-    handle: EffectHandler, kind: EffectKind, pending: Pending, context: EffectContext
+    kind: EffectKind, pending: Pending, context: EffectContext, under_way: UnderWay
 ) -> Outcome:
     """Call the handler under the effect's timeout; whatever it does, there is an outcome."""
-    effect = pending.effect
+    effect, scope = pending.effect, under_way.scope
     timeout_s = effect.timeout_s or kind.timeout_s
+    scope.deadline = anyio.current_time() + timeout_s
     outcome: Outcome = Unknown(f"no outcome within {timeout_s:g} s")
-    with containing("effect", kind=effect.kind, key=pending.key) as contained:
-        with anyio.move_on_after(timeout_s):
-            outcome = await handle(effect, context)
+    with scope, containing("effect", kind=effect.kind, key=pending.key) as contained:
+        outcome = await kind.handle(effect, context)
     if contained.bug:
         return _bug(effect.effect_class, contained.bug)
     if isinstance(outcome, Ok) and (fault := fault_of(outcome.result)):
@@ -123,13 +126,11 @@ def _bug(effect_class: EffectClass, name: str) -> Outcome:
     return Failed("handler_bug", f"the handler raised {name}")
 
 
-async def _asked(probe: EffectHandler | None, pending: Pending, context: EffectContext) -> Outcome:
+async def _asked(probe: EffectHandler, pending: Pending, context: EffectContext) -> Outcome:
     """Ask the other side about an effect that may have happened."""
-    outcome: Outcome = Unknown("the process ended after the effect was dispatched")
-    if probe is not None:
-        with containing("probe", kind=pending.effect.kind, key=pending.key):
-            outcome = await probe(pending.effect, context)
-    return outcome
+    with containing("probe", kind=pending.effect.kind, key=pending.key):
+        return await probe(pending.effect, context)
+    return Unknown("the probe did not say whether it happened")
 
 
 async def _later(lane: Lane, pending: Pending, attempts: tuple[Json, ...], again: Again) -> None:
@@ -142,15 +143,13 @@ async def _later(lane: Lane, pending: Pending, attempts: tuple[Json, ...], again
 
 def _context(lane: Lane, run: Run, pending: Pending, number: int) -> EffectContext:
     runtime, birth = lane.runtime, run.birth
-    step_id: StepId = run.open[pending.key].step_id
-    lineage = tuple(dict.fromkeys(
-        run_id for run_id in (birth.id, birth.parent_id, birth.root_id) if run_id is not None
-    ))  # fmt: skip
+    step_id = run.open[pending.key].step_id
 
     def publish(delta: Delta) -> None:
+        known = (birth.id, birth.parent_id, birth.root_id)
+        lineage = tuple(dict.fromkeys(run_id for run_id in known if run_id is not None))
         runtime.deltas.publish(lineage, step_id, number, delta)
 
     return EffectContext(
-        run=birth, step_id=step_id, key=Key(pending.key), attempt=number, clock=runtime.clock,
-        http=runtime.http, plane=runtime.plane, publish=publish,
-    )  # fmt: skip
+        birth, step_id, pending.key, number, runtime.clock, runtime.http, runtime.plane, publish
+    )

@@ -190,9 +190,9 @@ class Runner:
 
     def _give_up(self, hot: HotRun, decision: Decision) -> None:
         for key in decision.dropped:
-            scope = hot.under_way.get(key)
-            if scope is not None:
-                scope.cancel()
+            under_way = hot.under_way.get(key)
+            if under_way is not None:
+                under_way.give_up()
 
     def _start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
         if self._group is not None:

@@ -1,8 +1,6 @@
 """The one place below the processes where a bug is caught: it is logged, and told as a value."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import anyio
@@ -13,22 +11,27 @@ log: Final = structlog.get_logger("perdure.runner")
 RESTART_S: Final = (0.1, 5.0)  # between a loop's failure and its next start, first and longest
 
 
-@dataclass(slots=True)
-class Contained:
-    """What came of a piece of work: `bug` names the exception that it ended with, if it did."""
+class containing:  # noqa: N801 - reads as `with containing("program"):`
+    """Keep a bug from going further up: it is logged with its trace, and named in `bug`."""
 
-    bug: str | None = None
+    __slots__ = ("_facts", "_what", "bug")
 
+    def __init__(self, what: str, **facts: object) -> None:
+        """Say what the work is, and about what."""
+        self._what, self._facts = what, facts
+        self.bug: str | None = None
 
-@contextmanager
-def containing(what: str, **facts: object) -> Iterator[Contained]:
-    """Keep a bug from going further up; it is logged with its trace and named in the result."""
-    contained = Contained()
-    try:
-        yield contained
-    except Exception as bug:  # a bug of a handler or a program must not stop the others (0016)
-        contained.bug = type(bug).__name__
-        log.exception("bug", what=what, **facts)
+    def __enter__(self) -> "containing":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, bug: BaseException | None, trace: object
+    ) -> bool:
+        if not isinstance(bug, Exception):  # a cancellation is no bug, and goes on
+            return False
+        self.bug = type(bug).__name__
+        log.error("bug", what=self._what, exc_info=bug, **self._facts)
+        return True
 
 
 async def keep_going(name: str, loop: Callable[..., Awaitable[None]], *arguments: object) -> None:
