@@ -27,6 +27,10 @@ class Mismatch(Exception):
     """A row was not found as it was read: somebody else was faster. Never leaves the adapter."""
 
 
+class CommitUnknown(Exception):
+    """The connection was lost while the commit was under way. Never leaves the adapter."""
+
+
 class Session(Protocol):
     """One transaction. Parameters go by name; a list is one parameter."""
 
@@ -65,6 +69,10 @@ class Database(Protocol):
 
     def fatal(self, error: Exception) -> bool:
         """Whether the store can no longer be trusted with writes after this error."""
+        ...
+
+    def transient(self, error: Exception) -> bool:
+        """Whether the same transaction may succeed when it is tried again."""
         ...
 
     def error_types(self) -> tuple[type[Exception], ...]:

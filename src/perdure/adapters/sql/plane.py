@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import literal, select
+from sqlalchemy import Engine, literal, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql.artifacts import SqlArtifacts
@@ -16,6 +17,7 @@ from perdure.adapters.sql.dialect import Database, Facts
 from perdure.adapters.sql.inbox import SqlInbox
 from perdure.adapters.sql.migrate import RUNTIME, migrate
 from perdure.adapters.sql.outbox import SqlOutbox
+from perdure.adapters.sql.postgres import PostgresDatabase
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.runs import SqlRuns
 from perdure.adapters.sql.sqlite import SqliteDatabase
@@ -131,3 +133,27 @@ async def open_sqlite_plane(folder: Path, config: PlaneConfig) -> SqlPlane:
     loop = asyncio.get_running_loop()
     database = await loop.run_in_executor(config.pools.readers, opened)
     return SqlPlane(database, folder / "artifacts", config)
+
+
+async def open_postgres_plane(
+    engine: Engine, schema: str, artifacts: Path, config: PlaneConfig
+) -> SqlPlane:
+    """Open the plane in a schema, migrated if it is there, made at its first use if not.
+
+    `schema` is a name that the server made; content lies in the folder `artifacts`. Raises
+    `SchemaNewer` where a newer release wrote the schema, `StoreFailed` where Postgres is away.
+    """
+
+    def opened() -> PostgresDatabase:
+        database = PostgresDatabase(
+            engine, schema, lambda connection: migrate(connection, RUNTIME, config.probe)
+        )
+        try:
+            database.prepare()
+        except SQLAlchemyError as failed:
+            raise StoreFailed(f"Postgres cannot be reached: {failed}") from failed
+        return database
+
+    loop = asyncio.get_running_loop()
+    database = await loop.run_in_executor(config.pools.readers, opened)
+    return SqlPlane(database, artifacts, config)

@@ -140,6 +140,10 @@ class SqliteDatabase:
         code = getattr(error, "sqlite_errorcode", None)
         return code is not None and (code & 0xFF) in FATAL
 
+    def transient(self, error: Exception) -> bool:
+        """Whether the same transaction may succeed when it is tried again: nobody else is here."""
+        return False
+
     def error_types(self) -> tuple[type[Exception], ...]:
         """What the driver raises."""
         return (sqlite3.Error, sqlite3.Warning)

@@ -34,7 +34,7 @@ class Sql:
 
     def __init__(self, core: ClauseElement) -> None:
         """Keep the statement for both databases."""
-        self._core = core
+        self.core = core
         self._words: dict[str, Words] = {}
 
     def words(self, dialect: str) -> Words:
@@ -45,7 +45,7 @@ class Sql:
         return words
 
     def _compiled(self, dialect: str) -> Words:
-        compiled = self._core.compile(dialect=DIALECTS[dialect])
+        compiled = self.core.compile(dialect=DIALECTS[dialect])
         assert isinstance(compiled, SQLCompiler)
         names = tuple(compiled.positiontup or ())
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
