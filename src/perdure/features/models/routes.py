@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from perdure.api.deps import CurrentRuntime, require
-from perdure.api.routing import answers, router
+from perdure.api.routing import answers, resource
 from perdure.features.models.discovery import Catalog
 from perdure.features.models.schemas import (
-    Capabilities,
+    Abilities,
     CatalogFacts,
     ModelCapabilities,
     ModelItem,
@@ -23,7 +23,7 @@ NAME_MAX = 200
 
 def routes(catalog: Catalog) -> APIRouter:
     """The routes over one catalog."""
-    discovery = router("/discovery", "discovery")
+    discovery = resource("discovery", "/discovery")
     may_read = [require("discovery:read")]
 
     @discovery.get("/providers", dependencies=may_read, responses=answers(Providers))
@@ -60,12 +60,12 @@ def routes(catalog: Catalog) -> APIRouter:
     @discovery.get(
         "/models/capabilities", dependencies=may_read, responses=answers(ModelCapabilities)
     )
-    async def read_capabilities(
+    async def read_model_capabilities(
         model_name: Annotated[str, Query(min_length=1, max_length=NAME_MAX)],
     ) -> ModelCapabilities:
         """Tell what a model can do, as far as that is known."""
         return ModelCapabilities(
-            model=model_name, capabilities=Capabilities(**catalog.capabilities(model_name))
+            model=model_name, capabilities=Abilities(**catalog.capabilities(model_name))
         )
 
     return discovery

@@ -65,7 +65,7 @@ class ProviderModels(BaseModel):
     catalog: CatalogFacts
 
 
-class Capabilities(BaseModel):
+class Abilities(BaseModel):
     """What a model can do. What is not known is null."""
 
     max_tokens: int | None
@@ -79,4 +79,4 @@ class ModelCapabilities(BaseModel):
     """A model with what it can do."""
 
     model: str
-    capabilities: Capabilities
+    capabilities: Abilities

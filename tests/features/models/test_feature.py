@@ -1,0 +1,47 @@
+"""The room brings one effect, three routes and the end of the embedded model's process."""
+
+from pathlib import Path
+
+import pytest
+
+from perdure.features.models.embedded.server import EmbeddedServer
+from perdure.features.models.feature import models_feature
+from perdure.features.models.settings import ModelsConfig
+from tests.support.models import an_asker, embedded_file
+
+pytestmark = pytest.mark.anyio
+
+
+def paths_of(routes: list[object]) -> set[str]:
+    return {str(getattr(route, "path", "")) for route in routes}
+
+
+async def test_what_it_brings_is_what_it_promises() -> None:
+    feature = models_feature(ModelsConfig(), None)
+    assert (feature.name, list(feature.effects)) == ("models", ["llm_call"])
+    (router,) = feature.routers
+    promised = {
+        str(path).replace("{provider_name}", "{provider}") for path in feature.contracts.values()
+    }
+    assert paths_of(router.routes) == promised
+    assert feature.lifespan is not None
+    async with feature.lifespan():
+        pass
+
+
+async def test_making_it_starts_nothing(tmp_path: Path) -> None:
+    async with an_asker() as asker:
+        server = EmbeddedServer(tmp_path / "none.gguf", asker.http)
+        models_feature(ModelsConfig(), server)
+        assert server.pid is None
+
+
+async def test_the_embedded_process_ends_with_it() -> None:
+    async with an_asker() as asker:
+        server = EmbeddedServer(embedded_file(), asker.http)
+        feature = models_feature(ModelsConfig(), server)
+        assert feature.lifespan is not None
+        async with feature.lifespan():
+            await server.address()
+            assert server.pid is not None
+        assert server.pid is None
