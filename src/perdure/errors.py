@@ -3,6 +3,9 @@
 GatewayError
 ├── Invalid                   the request cannot be meant as it stands
 │   ├── NotJson               a value that JSON cannot carry
+│   ├── UnknownMedia          a body of a kind that is not read here
+│   ├── Unfit                 a body of the right shape that says what cannot be
+│   ├── KeyReused             a request's own key that came before, with another body
 │   ├── BundleRefused         an archive that is no bundle, or not a safe one
 │   └── FlowRefused           a flow that cannot be run as it is drawn
 ├── Unauthenticated
@@ -23,8 +26,10 @@ GatewayError
 │   ├── Deprecated
 │   └── LedgerBroken          a stored step is not what was written
 ├── LimitReached
-│   └── TooLarge
+│   ├── TooLarge
+│   └── TooMany               more at once, or more in a while, than is allowed
 └── Unavailable
+    ├── Unreachable           no gateway answers a client
     ├── SchemaNewer           the store was written by a newer release
     └── StoreFailed           the disk or the database did not keep its word
 """
@@ -58,6 +63,24 @@ class NotJson(Invalid):
     """The value cannot be written as JSON."""
 
     code = "not_json"
+
+
+class UnknownMedia(Invalid):
+    """The body is of a kind that is not read here."""
+
+    code = "unsupported_media_type"
+
+
+class Unfit(Invalid):
+    """The body does not fit."""
+
+    code = "unfit"
+
+
+class KeyReused(Invalid):
+    """The idempotency key was used before, with another body."""
+
+    code = "idempotency_key_reused"
 
 
 class BundleRefused(Invalid):
@@ -186,10 +209,22 @@ class TooLarge(LimitReached):
     code = "too_large"
 
 
+class TooMany(LimitReached):
+    """There are too many requests."""
+
+    code = "too_many_requests"
+
+
 class Unavailable(GatewayError):
     """This cannot be done right now."""
 
     code = "unavailable"
+
+
+class Unreachable(Unavailable):
+    """No gateway answers."""
+
+    code = "unreachable"
 
 
 class SchemaNewer(Unavailable):

@@ -56,10 +56,13 @@ class Delivered(NamedTuple):
 class InboxStore(Protocol):
     """Messages on their way to runs, each taken once. `RunStore.commit` marks what it took."""
 
-    async def put(self, message: Message, *, body_hash: str, at: str) -> Accepted:
+    async def put(
+        self, message: Message, *, body_hash: str, at: str, disposition: str = "pending"
+    ) -> Accepted:
         """Take a command in; return after it is on disk. The same id and body again is a duplicate.
 
-        Raises `DuplicateCommand` for the same id with another body.
+        With another `disposition` it is only written down, as settled: it was carried out already
+        and is brought to no run. Raises `DuplicateCommand` for the same id with another body.
         """
         ...
 

@@ -56,7 +56,9 @@ class SqlInbox:
         """Read by `reader`, write by `writer`."""
         self._reader, self._writer = reader, writer
 
-    async def put(self, message: Message, *, body_hash: str, at: str) -> Accepted:
+    async def put(
+        self, message: Message, *, body_hash: str, at: str, disposition: str = "pending"
+    ) -> Accepted:
         """Take a command in. Raises `DuplicateCommand` for the same id with another body."""
 
         def work(session: Session) -> Accepted | Mailed[Accepted]:
@@ -66,8 +68,10 @@ class SqlInbox:
                     raise DuplicateCommand(seq=before[0])
                 return Accepted(before[0], duplicate=True)
             number = take(session, INBOX)
-            session.write([Write(sql.ADD_MESSAGE, [_row(message, number, body_hash, at)])])
-            return Mailed(Accepted(number, duplicate=False), (message.run_id,))
+            row = _row(message, number, body_hash, at, disposition)
+            session.write([Write(sql.ADD_MESSAGE, [row])])
+            mailed = (message.run_id,) if disposition == "pending" else ()
+            return Mailed(Accepted(number, duplicate=False), mailed)
 
         return await self._writer.work(work)
 
@@ -114,10 +118,11 @@ class SqlInbox:
         return await self._writer.work(lambda session: forget_kept(session, now))
 
 
-def _row(message: Message, number: int, body_hash: str, at: str) -> Row:
+def _row(message: Message, number: int, body_hash: str, at: str, disposition: str) -> Row:
+    settled_at = None if disposition == "pending" else at
     return (
         message.id, number, message.run_id, message.kind, message.key, message.opened_seq, message.by,
-        body_hash, at, "pending", None, None, None, bytes_of(message.body),
+        body_hash, at, disposition, settled_at, None, None, bytes_of(message.body),
     )  # fmt: skip
 
 

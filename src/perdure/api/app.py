@@ -1,0 +1,145 @@
+"""The application: routes, the gate before them, and the document that describes them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.params import Depends
+from fastapi.routing import APIRoute
+
+from perdure import __version__
+from perdure.api import (
+    artifacts,
+    commands,
+    discovery,
+    health,
+    ledger,
+    me,
+    problems,
+    runs,
+    site,
+)
+from perdure.api.collaborators import Collaborators
+from perdure.api.contracts import absent_in
+from perdure.api.deps import Required
+from perdure.api.metrics import Meters
+from perdure.api.middleware import Gate
+from perdure.api.schemas.problem import Problem
+from perdure.api.sse import Frames
+from perdure.registry.registry import Registry
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+ROUTERS: Final[Sequence[APIRouter]] = (
+    runs.router, ledger.router, commands.router, artifacts.router, me.router, discovery.router,
+    health.router, site.router,
+)  # fmt: skip
+DESCRIPTION: Final = "A gateway-first control plane for durable AI agents and flows."
+
+
+def create_app(collaborators: Collaborators, lifespan: Lifespan | None = None) -> FastAPI:
+    """The application over `collaborators`, with the routes of every feature.
+
+    Raises `ValueError` where a route names no action, or one that the access table does not have.
+    """
+    app = Application(
+        title="Perdure", version=__version__, description=DESCRIPTION, openapi_url=None, docs_url=None,
+        redoc_url=None, redirect_slashes=False, lifespan=lifespan,
+    )  # fmt: skip
+    for router in (*ROUTERS, *_routers_of(collaborators.registry)):
+        app.router.routes.extend(
+            router.routes
+        )  # each has its whole path; one flat list is looked at
+    actions = actions_of(app)
+    app.state.collaborators = collaborators
+    app.state.frames = Frames()
+    app.state.actions = actions
+    app.state.absent = absent_in(actions)
+    problems.register(app)
+    app.add_middleware(
+        Gate,
+        collaborators=collaborators,
+        public=_public(actions, collaborators),
+        meters=Meters(collaborators.metrics),
+    )
+    _check(actions, collaborators)
+    return app
+
+
+class Application(FastAPI):
+    """FastAPI with a document that tells its problems as they are."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _document(self)
+        return self.openapi_schema
+
+
+def actions_of(app: FastAPI) -> dict[tuple[str, str], str]:
+    """The action of each route, by method and path. Raises `ValueError` where there is not exactly one."""
+    actions: dict[tuple[str, str], str] = {}
+    for route in routes_of(app):
+        named = [it.dependency.action for it in route.dependencies if _requires(it)]  # type: ignore[union-attr]  # a `Required`
+        if len(named) != 1:
+            raise ValueError(f"{route.path} names {len(named)} actions; one is needed")
+        actions |= {(method, route.path): named[0] for method in route.methods or ()}
+    return actions
+
+
+def routes_of(app: FastAPI) -> Iterator[APIRoute]:
+    """Every route of the application."""
+    for route in app.routes:
+        assert isinstance(route, APIRoute), f"{route} is a route of another kind"
+        yield route
+
+
+def _requires(dependency: Depends) -> bool:
+    return isinstance(dependency.dependency, Required)
+
+
+def _check(actions: Mapping[tuple[str, str], str], collaborators: Collaborators) -> None:
+    for (method, path), action in actions.items():
+        if action not in collaborators.rules:
+            raise ValueError(f"{method} {path} names {action!r}, which the access table lacks")
+
+
+def _public(actions: Mapping[tuple[str, str], str], collaborators: Collaborators) -> frozenset[str]:
+    return frozenset(
+        path for (_, path), action in actions.items() if collaborators.rules[action].public
+    )
+
+
+def _routers_of(registry: Registry) -> Iterator[APIRouter]:
+    for feature in registry.features:
+        for router in feature.routers:
+            assert isinstance(router, APIRouter), (
+                f"{feature.name} brings something else than routes"
+            )
+            yield router
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with problems in the place of its own form of errors."""
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas[Problem.__name__] = Problem.model_json_schema()
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            _mend(operation)
+    document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"bearer": []}]
+    return document
+
+
+def _mend(operation: dict[str, Any]) -> None:
+    """Take out the 422 that FastAPI writes wherever there is a parameter: here that is a 400."""
+    told = operation["responses"].get("422", {}).get("content", {}).get("application/json")
+    if told and told.get("schema", {}).get("$ref", "").endswith("/HTTPValidationError"):
+        del operation["responses"]["422"]

@@ -1,0 +1,102 @@
+"""What routes ask for by type: who asks, their runtime, the request's own key, and the right to act."""
+
+import re
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Header, Request
+
+from perdure.api import sse
+from perdure.api.collaborators import Collaborators
+from perdure.api.middleware import authenticate, enter_runtime
+from perdure.errors import Invalid, Unauthenticated
+from perdure.identity.access import check
+from perdure.identity.principal import Principal
+from perdure.runtimes.context import RuntimeContext
+
+KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class Required:
+    """The right to one action, asked before a route does anything."""
+
+    def __init__(self, action: str) -> None:
+        """Ask for `action`."""
+        self.action = action
+
+    async def __call__(self, request: Request) -> None:
+        """Let the request pass. Raises `Unauthenticated` or `Forbidden`; also where no middleware stood before."""
+        check(self.action, _asking(request), collaborators_of(request).rules)
+
+
+def require(action: str) -> Any:
+    """The one action that a route names; what the table does not have is denied."""
+    return Depends(Required(action))
+
+
+def collaborators_of(request: Request) -> Collaborators:
+    """What this application stands on."""
+    collaborators: Collaborators = request.app.state.collaborators
+    return collaborators
+
+
+async def collaborating(request: Request) -> Collaborators:
+    """The same, for a route that asks for it by type."""
+    return collaborators_of(request)
+
+
+async def principal_of(request: Request) -> Principal:
+    """Who asks. Raises `Unauthenticated`."""
+    principal = _asking(request)
+    if principal is None:
+        raise Unauthenticated
+    return principal
+
+
+async def runtime_of(request: Request) -> RuntimeContext:
+    """The runtime of whoever asks. Raises `Unauthenticated`, `Unavailable`."""
+    return await enter_runtime(await principal_of(request), collaborators_of(request).open_runtime)
+
+
+async def key_of(
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="The client's own key: the same request under it is answered as before"),
+    ] = None,
+) -> str | None:
+    """The key under which a request counts once, if the client gave one. Raises `Invalid`."""
+    if idempotency_key is not None and not KEY.fullmatch(idempotency_key):
+        raise Invalid("Idempotency-Key is 1 to 255 printable ASCII characters.")
+    return idempotency_key
+
+
+async def terms_of(request: Request) -> sse.Terms:
+    """How streams are kept up for whoever asks, and ended when their credential is."""
+    collaborators = collaborators_of(request)
+    headers, asking = dict(request.scope["headers"]), _asking(request)
+
+    async def still_good() -> bool:
+        try:
+            return await authenticate(headers, collaborators.credentials) == asking
+        except Unauthenticated:
+            return False
+
+    settings = collaborators.settings
+    return sse.Terms(
+        frames=request.app.state.frames,
+        recheck_s=settings.recheck_s,
+        lifetime_s=settings.stream_lifetime_s,
+        still_good=still_good,
+        closing=collaborators.closing,
+    )
+
+
+def _asking(request: Request) -> Principal | None:
+    principal: Principal | None = request.scope.get("state", {}).get("principal")
+    return principal
+
+
+Collaborating = Annotated[Collaborators, Depends(collaborating)]
+CurrentPrincipal = Annotated[Principal, Depends(principal_of)]
+CurrentRuntime = Annotated[RuntimeContext, Depends(runtime_of)]
+StreamTerms = Annotated[sse.Terms, Depends(terms_of)]
+NewCommand = Annotated[str | None, Depends(key_of)]

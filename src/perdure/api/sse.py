@@ -1,0 +1,243 @@
+"""Server-sent events: a ledger as a stream of frames, exact to the byte.
+
+| frame | when |
+|---|---|
+| `id: <seq>` `event: step` `data: {"cursor": <seq>, "record": {…}}` | a record; the data are the stored bytes |
+| `event: delta` `data: {…}` | a piece of an answer that is still coming, for readers that asked |
+| `: keep-alive` | nothing was sent for a while |
+| `event: done` `data: {…}` | the run has ended and every record is out; the stream closes |
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+import anyio
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from perdure.api.collaborators import Closing
+from perdure.errors import GatewayError
+from perdure.registry.effects import Delta
+from perdure.runtimes.deltas import RunDelta
+from perdure.services.follow import Item, Steps
+from perdure.stores.records import Record, wire_of
+
+KEEP_ALIVE: Final = b": keep-alive\n\n"
+MEDIA_TYPE: Final = "text/event-stream; charset=utf-8"
+HEADERS: Final = {
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+    "content-type": MEDIA_TYPE,
+}
+CLOSE_S: Final = 0.5  # for a reader to take what was sent, when the server closes
+FRAMES_BYTES_MAX: Final = 8 * 1024 * 1024  # kept of frames that other readers may want too
+
+StillGood = Callable[[], Awaitable[bool]]
+
+
+class Frames:
+    """The frames of records, each made once for all readers, the oldest forgotten first."""
+
+    def __init__(self, bytes_max: int = FRAMES_BYTES_MAX) -> None:
+        """Keep up to `bytes_max` of them."""
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def of(self, record: Record) -> bytes:
+        """The frame of a record."""
+        frame = self._kept.get(record.hash)
+        if frame is None:
+            frame = frame_of(record)
+            self._kept[record.hash] = frame
+            self._bytes += len(frame)
+            while self._bytes > self._bytes_max:
+                self._bytes -= len(self._kept.popitem(last=False)[1])
+        return frame
+
+
+def frame_of(record: Record) -> bytes:
+    """One record as an event. Its bytes hold no line end, so that they are one line of data."""
+    return b'id: %d\nevent: step\ndata: {"cursor": %d, "record": %b}\n\n' % (
+        record.seq, record.seq, wire_of(record),
+    )  # fmt: skip
+
+
+def delta_frame_of(told: RunDelta) -> bytes:
+    """One delta as an event; it has no id, since it may be lost."""
+    offset, kind, text = told.delta
+    value = {
+        "run_id": told.run_id, "step_id": told.step_id, "attempt": told.attempt,
+        "offset": offset, "kind": kind, "text": text,
+    }  # fmt: skip
+    return b"event: delta\ndata: %b\n\n" % orjson.dumps(value)
+
+
+def done_frame_of(run_id: str, cursor: int) -> bytes:
+    """The last event of a stream."""
+    return b'event: done\ndata: {"run_id": %b, "cursor": %d, "status": "terminal"}\n\n' % (
+        orjson.dumps(run_id), cursor,
+    )  # fmt: skip
+
+
+def joined(deltas: Iterable[RunDelta]) -> list[RunDelta]:
+    """The same deltas in fewer pieces: each joined to the one before where it goes on from there."""
+    fewer: list[RunDelta] = []
+    for told in deltas:
+        if fewer and _goes_on(fewer[-1], told):
+            offset, kind, text = fewer[-1].delta
+            fewer[-1] = fewer[-1]._replace(delta=Delta(offset, kind, text + told.delta.text))
+        else:
+            fewer.append(told)
+    return fewer
+
+
+def _goes_on(before: RunDelta, after: RunDelta) -> bool:
+    first, second = before.delta, after.delta
+    return (
+        before[:3] == after[:3]
+        and first.kind == second.kind
+        and first.offset + len(first.text) == second.offset
+    )
+
+
+class Terms(NamedTuple):
+    """What a stream is made with: its frames, how it is kept up, and what ends it."""
+
+    frames: Frames
+    recheck_s: float  # how often the reader's credential is looked at again
+    lifetime_s: float
+    still_good: StillGood
+    closing: Closing
+
+
+def stream(steps: Steps, terms: Terms, *, heartbeat_s: float) -> Response:
+    """Send the steps of a run as they come, until it ends, the reader goes, or it may read no more.
+
+    After `heartbeat_s` of silence the stream says that it is still there.
+    """
+    return _EventStream(steps, terms, heartbeat_s)
+
+
+class EventStream(Response):
+    """The kind of body that a stream is, for the document of the API."""
+
+    media_type = "text/event-stream"
+
+
+class _Pulse:
+    """Makes a waiting reader look up when nothing was sent for a while, and tells it why.
+
+    The timer is set anew only when it has come due, so that what is sent in between costs nothing.
+    """
+
+    def __init__(self, nudge: Callable[[], None], heartbeat_s: float, recheck_s: float) -> None:
+        self._nudge, self._heartbeat_s, self._recheck_s = nudge, heartbeat_s, recheck_s
+        self._time = asyncio.get_running_loop().time
+        self._sent_at = self._checked_at = self._time()
+        self._timer = self._armed(min(heartbeat_s, recheck_s))
+
+    def sent(self) -> None:
+        """Note that something was sent just now."""
+        self._sent_at = self._time()
+
+    def is_quiet(self) -> bool:
+        """Whether it is time to say that the stream is still there."""
+        return self._time() - self._sent_at >= self._heartbeat_s
+
+    def is_unchecked(self) -> bool:
+        """Whether it is time to look at the credential again; asking takes the time from now."""
+        due = self._time() - self._checked_at >= self._recheck_s
+        if due:
+            self._checked_at = self._time()
+        return due
+
+    def stop(self) -> None:
+        """Beat no more."""
+        self._timer.cancel()
+
+    def _armed(self, after_s: float) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(after_s, self._due)
+
+    def _due(self) -> None:
+        now = self._time()
+        left = (self._sent_at + self._heartbeat_s - now, self._checked_at + self._recheck_s - now)
+        if min(left) <= 0:
+            self._nudge()
+        self._timer = self._armed(min(it if it > 0 else self._heartbeat_s for it in left))
+
+
+class _EventStream(Response):
+    """The response that a stream is. It ends by itself, with its reader, or with the server."""
+
+    def __init__(self, steps: Steps, terms: Terms, heartbeat_s: float) -> None:
+        super().__init__(headers=HEADERS)
+        del self.headers["content-length"]  # nobody knows it
+        self._steps, self._terms, self._heartbeat_s = steps, terms, heartbeat_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send, and meanwhile listen for the reader to go and the server to close."""
+        terms = self._terms
+        pulse = _Pulse(self._steps.nudge, self._heartbeat_s, terms.recheck_s)
+        async with self._steps, anyio.create_task_group() as group:
+            leave = group.cancel_scope.cancel
+            stop = terms.closing.listen(lambda: self._close(leave))
+            try:
+                group.start_soon(_until_gone, receive, leave)
+                await send(
+                    {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+                )
+                with anyio.move_on_after(terms.lifetime_s):
+                    await self._send_all(send, pulse)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                leave()
+            finally:
+                pulse.stop()
+                stop()
+
+    def _close(self, leave: Callable[[], None]) -> None:
+        """End between two frames; without delay where the reader takes none."""
+        self._steps.nudge()
+        asyncio.get_running_loop().call_later(CLOSE_S, leave)
+
+    async def _send_all(self, send: Send, pulse: _Pulse) -> None:
+        try:
+            async for items in self._steps:
+                if await self._is_over(pulse):
+                    return
+                if items or pulse.is_quiet():
+                    chunk = self._chunk(items) if items else KEEP_ALIVE
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    pulse.sent()
+        except GatewayError:
+            return  # the run is not there any more, or its store is not: the reader comes again
+        done = done_frame_of(self._steps.run_id, self._steps.cursor)
+        await send({"type": "http.response.body", "body": done, "more_body": True})
+
+    async def _is_over(self, pulse: _Pulse) -> bool:
+        terms = self._terms
+        return terms.closing.said or (pulse.is_unchecked() and not await terms.still_good())
+
+    def _chunk(self, items: Sequence[Item]) -> bytes:
+        """All that there is to send by now, as one piece."""
+        frames: list[bytes] = []
+        deltas: list[RunDelta] = []
+        for item in items:
+            if isinstance(item, Record):
+                frames += map(delta_frame_of, joined(deltas))
+                deltas.clear()
+                frames.append(self._terms.frames.of(item))
+            else:
+                deltas.append(item)
+        frames += map(delta_frame_of, joined(deltas))
+        return b"".join(frames)
+
+
+async def _until_gone(receive: Receive, leave: Callable[[], None]) -> None:
+    """Leave when the reader has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    leave()

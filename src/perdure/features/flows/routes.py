@@ -1,0 +1,129 @@
+"""`/bundles`: list, show, install and deprecate bundles of the caller's runtime."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from fastapi import File, Form, Query, Response, UploadFile
+
+from perdure.api.deps import CurrentRuntime, require
+from perdure.api.routing import PREFIX, answers, json_of, resource
+from perdure.api.schemas.fields import NamePath
+from perdure.features.flows import schemas as shown
+from perdure.identity.access import ADMIN, USER, Rule, rule
+from perdure.services import bundles
+
+ACTIONS: Final[Mapping[str, Rule]] = {
+    "bundle:read": rule(USER, ADMIN),
+    "bundle:write": rule(USER, ADMIN, audited=True),
+}
+
+router = resource("bundles", f"{PREFIX}/bundles")
+
+Version = Annotated[str | None, Query(max_length=128)]
+
+
+@router.get("", dependencies=[require("bundle:read")], responses=answers(shown.BundleList))
+async def list_bundles(
+    asked: Annotated[shown.AskBundles, Query()], runtime: CurrentRuntime
+) -> Response:
+    """List installed bundles: of each the newest published version, or every version."""
+    return json_of(shown.list_of(await bundles.listed(runtime, asked.which())))
+
+
+@router.post(
+    "/upload",
+    dependencies=[require("bundle:write")],
+    responses=answers(shown.Uploaded, 409, body=True),
+)
+async def upload_bundle(
+    file: Annotated[UploadFile, File()],
+    runtime: CurrentRuntime,
+    overwrite: Annotated[bool, Form()] = False,
+    reload: Annotated[bool, Form()] = True,
+) -> Response:
+    """Install a bundle. The same bytes again change nothing and are answered alike."""
+    installed = await bundles.upload(runtime, await file.read(), overwrite=overwrite)
+    return json_of(shown.uploaded_of(*installed))
+
+
+@router.post("/reload", dependencies=[require("bundle:write")], responses=answers(shown.Reloaded))
+async def reload_bundles(runtime: CurrentRuntime) -> Response:
+    """Say what is installed. Nothing has to be loaded again: what is installed is there at once."""
+    return json_of(shown.ids_of(await bundles.ids(runtime)))
+
+
+@router.get(
+    "/{bundle_id}",
+    dependencies=[require("bundle:read")],
+    responses=answers(shown.BundleDetail, 404),
+)
+async def read_bundle(
+    bundle_id: NamePath, runtime: CurrentRuntime, bundle_version: Version = None
+) -> Response:
+    """Show a bundle with its flows and their inputs."""
+    return json_of(shown.detail_of(*await bundles.detail(runtime, bundle_id, bundle_version)))
+
+
+@router.delete(
+    "/{bundle_id}", dependencies=[require("bundle:write")], responses=answers(shown.Removed, 404)
+)
+async def remove_bundle(
+    bundle_id: NamePath,
+    runtime: CurrentRuntime,
+    bundle_version: Version = None,
+    reload: bool = True,
+) -> Response:
+    """Take one version of a bundle, or all, off the list. Runs that are pinned to them go on."""
+    return json_of(shown.removed_of(*await bundles.remove(runtime, bundle_id, bundle_version)))
+
+
+@router.get(
+    "/{bundle_id}/flows/{flow_id}",
+    dependencies=[require("bundle:read")],
+    responses=answers(shown.FlowOf, 404),
+)
+async def read_flow(
+    bundle_id: NamePath, flow_id: NamePath, runtime: CurrentRuntime, bundle_version: Version = None
+) -> Response:
+    """Give a flow as it is drawn."""
+    return json_of(shown.flow_of(await bundles.flow(runtime, bundle_id, flow_id, bundle_version)))
+
+
+@router.get(
+    "/{bundle_id}/flows/{flow_id}/input_schema",
+    dependencies=[require("bundle:read")],
+    responses=answers(shown.InputSchema, 404),
+)
+async def read_input_schema(
+    bundle_id: NamePath, flow_id: NamePath, runtime: CurrentRuntime, bundle_version: Version = None
+) -> Response:
+    """Give the inputs of a flow, as forms need them."""
+    return json_of(shown.schema_of(await bundles.flow(runtime, bundle_id, flow_id, bundle_version)))
+
+
+@router.post(
+    "/{bundle_id}/deprecate",
+    dependencies=[require("bundle:write")],
+    responses=answers(shown.Marked, 404, body=True),
+)
+async def deprecate_bundle(
+    bundle_id: NamePath, runtime: CurrentRuntime, body: shown.Deprecate | None = None
+) -> Response:
+    """Let a flow, or all of a bundle, take no new runs."""
+    asked = body or shown.Deprecate()
+    mark = await bundles.deprecate(runtime, bundle_id, asked.flow_id, asked.reason)
+    return json_of(shown.marked_of(bundle_id, asked.flow_id, mark))
+
+
+@router.post(
+    "/{bundle_id}/undeprecate",
+    dependencies=[require("bundle:write")],
+    responses=answers(shown.Unmarked, 404, body=True),
+)
+async def undeprecate_bundle(
+    bundle_id: NamePath, runtime: CurrentRuntime, body: shown.Undeprecate | None = None
+) -> Response:
+    """Let it take new runs again."""
+    asked = body or shown.Undeprecate()
+    removed = await bundles.undeprecate(runtime, bundle_id, asked.flow_id)
+    return json_of(shown.unmarked_of(bundle_id, asked.flow_id, removed))

@@ -1,0 +1,89 @@
+"""How what a client shows becomes a principal."""
+
+import hmac
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Final, Protocol
+
+from perdure.errors import Unauthenticated
+from perdure.identity.principal import Principal, Role
+from perdure.ids import RuntimeId, TenantId, UserId
+
+TOKEN_BYTES_MAX: Final = 4_096  # of what is shown; more is no token
+FINGERPRINT_LETTERS: Final = 12
+
+
+class Credentials(Protocol):
+    """Who may come in. Asked once a request, and again while a stream is open."""
+
+    @property
+    def mode(self) -> str:
+        """How principals are told apart, in the word of the wire: `legacy-token` or `users`."""
+        ...
+
+    async def principal_of(self, token: str) -> Principal | None:
+        """The principal whose token this is, or `None`."""
+        ...
+
+    async def sign_in(self, user: str, token: str) -> Principal:
+        """The user with this token, for a browser session. Raises `Unauthenticated`, in one text for every cause."""
+        ...
+
+
+class SingleToken:
+    """Whoever has the token is the local admin, and there is nobody else.
+
+    Several tokens may be good at the same time, so that one can be changed for another. None of
+    them is kept: only what `key`, which is the installation's own, makes of them.
+    """
+
+    mode: Final = "legacy-token"
+
+    def __init__(self, tokens: Iterable[str], key: bytes) -> None:
+        """Let in whoever shows one of `tokens`; nobody, where there is none."""
+        self._key = key
+        self._known = {
+            self._digest(token): local_admin(self._fingerprint(token)) for token in tokens if token
+        }
+
+    async def principal_of(self, token: str) -> Principal | None:
+        """The local admin, if the token is one of ours. Takes the same time wherever it differs."""
+        if len(token) > TOKEN_BYTES_MAX:
+            return None
+        shown, found = self._digest(token), None
+        for digest, principal in self._known.items():
+            if hmac.compare_digest(digest, shown):
+                found = principal
+        return found
+
+    async def sign_in(self, user: str, token: str) -> Principal:
+        """Refuse: the token of an installation signs no browser in."""
+        raise Unauthenticated("This user and token do not sign in.")
+
+    def _digest(self, token: str) -> bytes:
+        return hmac.digest(self._key, b"token\0" + token.encode(errors="replace"), sha256)
+
+    def _fingerprint(self, token: str) -> str:
+        # Keyed, so that nobody who reads it can try tokens against it.
+        made = hmac.new(self._key, b"fingerprint\0" + token.encode(), sha256)
+        return made.hexdigest()[:FINGERPRINT_LETTERS]
+
+
+def local_admin(fingerprint: str) -> Principal:
+    """The one principal of an installation without users; its plane is that of the first admin."""
+    return Principal(
+        tenant=TenantId("local"),
+        user=UserId("local-admin"),
+        roles=frozenset({Role.ADMIN, Role.USER}),
+        runtime=RuntimeId("admin"),
+        runtime_tenant=TenantId("default"),
+        source="legacy-token",
+        fingerprint=fingerprint,
+        scopes=("*",),
+    )
+
+
+def bearer_of(authorization: str | None) -> str | None:
+    """The token of an `Authorization` header, or `None` where it holds none (RFC 6750 §2.1)."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

@@ -1,0 +1,124 @@
+"""From what a client asks for to the first state of a run: its cells, its prompt, its birth."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from perdure.ids import ArtifactId, RunId, SessionId
+from perdure.kernel.limits import Limits
+from perdure.kernel.model import Birth, ProgramRef
+from perdure.kernel.values import Json
+
+PROMPT_LETTERS_MAX: Final = 1_000  # of the prompt that lists search; the inputs keep it whole
+PROMPT_PINS: Final = ("prompt", "message", "request", "task")
+RUNTIME_PINS: Final = ("provider", "model")
+RUNTIME, LIMITS, LIFECYCLE = "_runtime", "_limits", "_run_lifecycle"
+RESERVED: Final = frozenset({RUNTIME, LIMITS, LIFECYCLE})
+NEVER_FROM_OUTSIDE: Final = frozenset({"workflow_policy"})  # of `_runtime`: the server's own word
+
+# What flows read as `_limits`; the names are theirs.
+LIMITS_DEFAULT: Final[Mapping[str, Json]] = {
+    "max_iterations": 50,
+    "current_iteration": 0,
+    "max_tokens": 262_144,
+    "max_output_tokens": 16_384,
+    "max_input_tokens": None,
+    "estimated_tokens_used": 0,
+    "max_history_messages": -1,
+    "warn_iterations_pct": 80,
+    "warn_tokens_pct": 80,
+}
+
+
+class StartRequest(NamedTuple):
+    """A run as a client asks for it. `key` is the request's own, so that a repeat starts nothing."""
+
+    input_data: Mapping[str, Json]
+    bundle_id: str | None = None
+    bundle_version: str | None = None
+    flow_id: str | None = None
+    session_id: str | None = None
+    registry_scope: str | None = None
+    thinking: str | bool | None = None
+    lifecycle: Json = None
+    key: str | None = None
+
+    def body(self) -> dict[str, Json]:
+        """What must be the same in a repeat under the same key."""
+        return self._replace(key=None)._asdict()
+
+
+class Chosen(NamedTuple):
+    """The flow that a request means, as the run is pinned to it."""
+
+    program: ProgramRef
+    workflow_id: str
+
+
+def birth_of(
+    request: StartRequest, chosen: Chosen, run_id: RunId, at: str, limits: Limits
+) -> Birth:
+    """The birth of a root run. A run without a session is alone in one of its own name."""
+    return Birth(
+        id=run_id,
+        workflow_id=chosen.workflow_id,
+        program=chosen.program,
+        created_at=at,
+        root_id=run_id,
+        session_id=SessionId(request.session_id or run_id),
+        lifecycle=request.lifecycle,
+        prompt=prompt_of(request.input_data),
+        limits=limits,
+    )
+
+
+def cells_of(request: StartRequest) -> dict[str, Json]:
+    """The cells of a run at seq 0: a cell for each input, and what is known about the run beside them."""
+    inputs = request.input_data
+    cells = {f"in/{name}": value for name, value in inputs.items() if name not in RESERVED}
+    cells[f"rt/{RUNTIME}"] = _runtime_of(request)
+    cells[f"rt/{LIMITS}"] = {**LIMITS_DEFAULT, **_object(inputs.get(LIMITS))}
+    if request.lifecycle is not None:
+        cells[f"rt/{LIFECYCLE}"] = request.lifecycle
+    return cells
+
+
+def inputs_of(cells: Mapping[str, Json]) -> dict[str, Json]:
+    """The inputs of a run, from its cells at seq 0."""
+    return {
+        name.removeprefix("in/"): value for name, value in cells.items() if name.startswith("in/")
+    }
+
+
+def prompt_of(inputs: Mapping[str, Json], letters_max: int | None = PROMPT_LETTERS_MAX) -> str:
+    """The text that stands for a run: the first of its inputs that looks like a prompt."""
+    texts = (inputs.get(name) for name in PROMPT_PINS)
+    return next((text[:letters_max] for text in texts if isinstance(text, str) and text), "")
+
+
+def artifacts_in(value: Json) -> Iterator[ArtifactId]:
+    """Every artifact that a value refers to. The value was found to be shallow enough."""
+    if isinstance(value, dict):
+        named = value.get("$artifact")
+        if isinstance(named, str):
+            yield ArtifactId(named)
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from artifacts_in(part)
+
+
+def _runtime_of(request: StartRequest) -> dict[str, Json]:
+    """How the run's model calls are to be made, where the request says it."""
+    sent = _object(request.input_data.get(RUNTIME))
+    runtime = {name: it for name, it in sent.items() if name not in NEVER_FROM_OUTSIDE}
+    for name in RUNTIME_PINS:
+        asked = request.input_data.get(name)
+        if isinstance(asked, str) and asked:
+            runtime.setdefault(name, asked)
+    if request.thinking is not None:
+        runtime["thinking"] = request.thinking
+    return runtime
+
+
+def _object(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, dict) else {}
