@@ -1,0 +1,42 @@
+"""Which features this installation has: the shipped ones, and those of installed packages."""
+
+from collections.abc import Iterator, Sequence
+from importlib.metadata import entry_points
+from typing import Final
+
+from perdure.adapters.egress import Egress
+from perdure.app.settings import Settings, models_folder, variables
+from perdure.errors import Invalid
+from perdure.features import echo, flows
+from perdure.features.agents.feature import agents_feature
+from perdure.features.models.embedded.install import model_path
+from perdure.features.models.embedded.server import EmbeddedServer
+from perdure.features.models.feature import models_feature
+from perdure.features.models.settings import read_config
+from perdure.registry.feature import Feature
+
+GROUP: Final = "perdure.features"
+
+
+def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
+    """The features of this installation, each made with its own settings. Raises `Invalid`."""
+    config = read_config(variables())
+    embedded = None
+    if settings.embedded_model:
+        embedded = EmbeddedServer(model_path(models_folder(settings)), egress.bound())
+    return (
+        agents_feature(),
+        echo.FEATURE,
+        flows.FEATURE,
+        models_feature(config, embedded),
+        *_installed(),
+    )
+
+
+def _installed() -> Iterator[Feature]:
+    """What other installed packages bring."""
+    for entry in entry_points(group=GROUP):
+        feature = entry.load()
+        if not isinstance(feature, Feature):
+            raise Invalid(f"{entry.value} is named as a feature and is none")
+        yield feature

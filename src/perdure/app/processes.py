@@ -1,0 +1,160 @@
+"""The processes: one that serves and runs, started and stopped as a person or a supervisor does it."""
+
+import gc
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
+
+import anyio
+import structlog
+import uvicorn
+
+from perdure.app.build import App, build
+from perdure.app.logs import set_up_logs
+from perdure.app.settings import Settings
+from perdure.errors import Invalid
+from perdure.registry.feature import Feature
+from perdure.runner.config import no_probe
+
+log: Final = structlog.get_logger("perdure")
+
+BACKLOG: Final = 2048
+Main = Callable[[str], Awaitable[None]]
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own hands on the signals: the process has one place for those."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        """Serve as `config` says; `up` is set when it listens."""
+        super().__init__(config)
+        self.up = anyio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.up.set()
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # a generator there
+        """Leave the signals alone."""
+        return nullcontext()
+
+
+def serve(
+    settings: Settings,
+    *,
+    with_runner: bool = True,
+    on_ready: Callable[[str], None] | None = None,
+    features: Sequence[Feature] = (),
+    probe: Callable[[str], None] = no_probe,
+) -> None:
+    """Serve, and run unless told otherwise, until a signal says stop."""
+
+    async def main(url: str) -> None:
+        if on_ready is not None:
+            on_ready(url)
+
+    _run(_served(settings, main, with_runner=with_runner, features=features, probe=probe))
+
+
+def serve_while(settings: Settings, main: Main) -> None:
+    """Serve, do `main` beside it, and go on serving until a signal says stop."""
+    _run(_served(settings, main, with_runner=True, features=(), probe=no_probe))
+
+
+def run_runner(settings: Settings) -> None:
+    """Run without a face, until a signal says stop. Raises `Invalid` on SQLite."""
+    if settings.database_url is None:
+        raise Invalid(
+            "on SQLite one process holds the plane: a runner beside a server needs Postgres"
+            " (PERDURE_DATABASE_URL)"
+        )
+    _run(_only_running(settings))
+
+
+def _run(work: Any) -> None:
+    async def main() -> None:
+        await work
+
+    anyio.run(main, backend_options={"use_uvloop": True})
+
+
+async def _served(
+    settings: Settings, main: Main, *, with_runner: bool, features: Sequence[Feature],
+    probe: Callable[[str], None],
+) -> None:  # fmt: skip
+    set_up_logs(settings)
+    listening = _listening(settings)
+    url = _url(settings, listening)
+    async with build(settings, features=features, with_runner=with_runner, probe=probe) as app:
+        server = _server(app)
+        async with anyio.create_task_group() as group:
+            group.start_soon(_stop_at_signal, app, server, group)
+            if app.runner is not None:
+                group.start_soon(app.runner.serve)
+            group.start_soon(server.serve, [listening])
+            await server.up.wait()
+            gc.freeze()  # what was made at start lives as long as the process
+            log.info("serving", url=url)
+            await main(url)
+
+
+async def _only_running(settings: Settings) -> None:
+    set_up_logs(settings)
+    async with build(settings) as app, anyio.create_task_group() as group:
+        group.start_soon(_stop_at_signal, app, None, group)
+        if app.runner is not None:
+            await app.runner.serve()
+        group.cancel_scope.cancel()
+
+
+async def _stop_at_signal(app: App, server: _Server | None, group: anyio.abc.TaskGroup) -> None:
+    """Wait for the first signal, end everything in order, and leave at once at the second."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        await _next(signals)
+        log.info("stopping")
+        app.closing.close()
+        if app.runner is not None:
+            app.runner.stop()
+        if server is not None:
+            server.should_exit = True
+        await _next(signals)
+        group.cancel_scope.cancel()
+
+
+async def _next(signals: AsyncIterator[signal.Signals]) -> None:
+    async for _ in signals:
+        return
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """The socket, bound before anything else is opened: a port that is taken is told at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as taken:
+        listening.close()
+        where = f"{settings.host}:{settings.port}"
+        raise Invalid(
+            f"cannot listen on {where}: {taken.strerror}; another port is --port or PERDURE_PORT"
+        ) from taken
+    listening.listen(BACKLOG)
+    return listening
+
+
+def _url(settings: Settings, listening: socket.socket) -> str:
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "") else settings.host
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{listening.getsockname()[1]}"
+
+
+def _server(app: App) -> _Server:
+    config = uvicorn.Config(
+        app.api, log_config=None, access_log=False, lifespan="off", server_header=False, backlog=BACKLOG,
+        timeout_graceful_shutdown=max(1, int(app.settings.stop_s)), timeout_keep_alive=75,
+    )  # fmt: skip
+    return _Server(config)
