@@ -10,6 +10,7 @@
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from perdure.bundles.bundle import Bundle
@@ -18,7 +19,6 @@ from perdure.bundles.manifest import Entrypoint, Manifest
 from perdure.kernel.values import Json
 
 Drawn = dict[str, Any]
-PURE = {"executes": False}
 
 
 def a_node(
@@ -85,7 +85,7 @@ def _edges(line: str) -> list[Json]:
         return [_edge(source, pin, target, target_pin)]
     ends = [end.strip() for end in line.split("->")]
     edges = []
-    for before, after in zip(ends, ends[1:], strict=False):
+    for before, after in pairwise(ends):
         source, _, exit = before.partition(":")
         edges.append(_edge(source, exit or "exec-out", after.partition(":")[0], "exec-in"))
     return edges

@@ -34,7 +34,7 @@ from perdure.kernel.model import (
 from perdure.kernel.program import Done, Moment, Move, Program, View
 from perdure.kernel.values import Json
 from tests.support.clock import FakeClock
-from tests.support.drawing import a_bundle
+from tests.support.drawing import Drawn, a_bundle, a_flow, a_start, an_end
 
 Handler = Callable[[Effect, Birth], Outcome]
 
@@ -308,3 +308,41 @@ def said(*answers: str) -> Handler:
         )  # fmt: skip
 
     return handler
+
+
+def made(node: Drawn, pins: Mapping[str, Json], pin: str = "result") -> Json:
+    """What a node makes of its pins, seen at the end of a flow that has nothing else in it."""
+    flow = a_flow(
+        {"start": a_start(*pins), "it": node, "end": an_end("seen")},
+        "start -> end",
+        *(f"start.{name} => it.{name}" for name in pins),
+        f"it.{pin} => end.seen",
+    )
+    output = Flowing(flow).start(pins).output
+    assert output["success"], output
+    return output["seen"]
+
+
+def refused(node: Drawn, pins: Mapping[str, Json]) -> str:
+    """What a node says of pins that it can make nothing of."""
+    flow = a_flow(
+        {"start": a_start(*pins), "it": node, "end": an_end("seen")},
+        "start -> end",
+        *(f"start.{name} => it.{name}" for name in pins),
+        "it.result => end.seen",
+    )
+    output = Flowing(flow).start(pins).output
+    assert output["success"] is False, output
+    assert output["node"] == "end", "the node in the order of execution that pulled it"
+    return str(output["error"])
+
+
+def passed(node: Drawn, pins: Mapping[str, Json], *pins_out: str) -> "Flowing":
+    """A run that passes one node between its start and its end."""
+    flow = a_flow(
+        {"start": a_start(*pins), "it": node, "end": an_end(*pins_out)},
+        "start -> it -> end",
+        *(f"start.{name} => it.{name}" for name in pins),
+        *(f"it.{name} => end.{name}" for name in pins_out),
+    )
+    return Flowing(flow).start(pins)
