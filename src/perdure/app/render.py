@@ -187,9 +187,10 @@ class Screen:
         margin = " " * 7 + "│ "
         if self._open != key:
             self._end_line()
-            fresh = f"{'' if delta.offset <= shown else '… '}{fresh}"
             self.live.print(Text(margin, style="dim"), end="")
         style = "" if delta.kind == "text" else "dim italic"
+        if delta.offset > shown:
+            fresh = f"… {fresh}"
         lines = safe(fresh).replace("\n", f"\n{margin}")
         self.live.print(Text(lines, style=style), end="", soft_wrap=True)
         self._open = key

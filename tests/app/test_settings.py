@@ -1,0 +1,172 @@
+"""Settings come from four places, in order; what cannot be meant is refused; secrets stay secret."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from perdure.app.settings import (
+    Settings,
+    default_text,
+    old_names,
+    read_settings,
+    source_of,
+    token_of,
+    token_path,
+    unknown_names,
+    variables,
+)
+from perdure.errors import Invalid
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "perdure.toml"
+    path.write_text('port = 7001\nprovider_openai_api_key = "in-the-file"\n')
+    monkeypatch.setenv("PERDURE_CONFIG", str(path))
+    return path
+
+
+def test_the_default_holds_where_nothing_is_said() -> None:
+    assert read_settings().port == 8080
+    assert source_of("port", {}) == "default"
+
+
+def test_each_place_wins_over_the_one_before(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [(read_settings().port, source_of("port", {}))]
+    monkeypatch.setenv("ABSTRACTGATEWAY_PORT", "7002")
+    seen.append((read_settings().port, source_of("port", {})))
+    monkeypatch.setenv("PERDURE_PORT", "7003")
+    seen.append((read_settings().port, source_of("port", {})))
+    given = {"port": 7004}
+    seen.append((read_settings(**given).port, source_of("port", given)))
+    assert seen == [
+        (7001, "file"),
+        (7002, "environment (ABSTRACTGATEWAY_PORT)"),
+        (7003, "environment"),
+        (7004, "command line"),
+    ]
+
+
+def test_the_names_of_the_replaced_gateway_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PERDURE_DATA_DIR")
+    monkeypatch.setenv("ABSTRACTGATEWAY_DATA_DIR", "/data/old")
+    monkeypatch.setenv("ABSTRACTGATEWAY_AUTH_TOKEN", "agw_old")
+    settings = read_settings()
+    assert settings.data_dir == Path("/data/old")
+    assert token_of(settings).get_secret_value() == "agw_old"
+    assert old_names("max_streams") == ["ABSTRACTGATEWAY_MAX_SSE"]
+
+
+def test_the_data_directory_is_where_such_things_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PERDURE_DATA_DIR")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert read_settings().data_dir == tmp_path / "perdure"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read_settings().data_dir == tmp_path / ".local/share/perdure"
+
+
+def test_a_path_is_made_whole_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read_settings(data_dir=Path("here")).data_dir == tmp_path / "here"
+    assert read_settings(data_dir=Path("~/there")).data_dir == tmp_path / "there"
+
+
+@pytest.mark.parametrize("name", ["SECURITY", "PROTECT_READ", "PROTECT_WRITE"])
+def test_security_cannot_be_switched_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"ABSTRACTGATEWAY_{name}", "0")
+    with pytest.raises(Invalid, match=f"ABSTRACTGATEWAY_{name} is refused: "):
+        read_settings()
+
+
+def test_a_value_that_cannot_be_meant_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PERDURE_PORT", "99999")
+    with pytest.raises(Invalid, match="PERDURE_PORT: input should be less than or equal to 65535"):
+        read_settings()
+
+
+def test_a_name_in_the_file_that_is_none_is_refused(file: Path) -> None:
+    file.write_text("porrt = 7001\n")
+    with pytest.raises(Invalid, match="PERDURE_PORRT: there is no such setting"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("port = ", "is no TOML"), (None, "cannot be read: No such file")]
+)
+def test_a_file_that_cannot_be_read_is_no_empty_file(
+    text: str | None, why: str, file: Path
+) -> None:
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(Invalid, match=why):
+        read_settings()
+
+
+def test_a_name_in_the_environment_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERDURE_PORRT", "1")
+    monkeypatch.setenv("ABSTRACTGATEWAY_FLOWS_DIR", "x")
+    monkeypatch.setenv("PERDURE_PROVIDER_OPENAI_API_KEY", "x")
+    assert unknown_names() == ["ABSTRACTGATEWAY_FLOWS_DIR", "PERDURE_PORRT"]
+
+
+def test_what_a_feature_reads_comes_from_the_file_and_the_environment(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERDURE_MODEL", "openai/gpt-9")
+    found = variables()
+    assert found["PERDURE_PROVIDER_OPENAI_API_KEY"] == "in-the-file"
+    assert found["PERDURE_MODEL"] == "openai/gpt-9"
+    monkeypatch.setenv("PERDURE_PROVIDER_OPENAI_API_KEY", "in-the-environment")
+    assert variables()["PERDURE_PROVIDER_OPENAI_API_KEY"] == "in-the-environment"
+
+
+def test_secrets_are_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERDURE_AUTH_TOKEN", "agw_hunter2")
+    monkeypatch.setenv("PERDURE_DATABASE_URL", "postgresql://me:hunter2@db/perdure")
+    assert "hunter2" not in repr(read_settings())
+    monkeypatch.setenv("PERDURE_MAX_STREAMS", "agw_hunter2")
+    with pytest.raises(Invalid) as refused:
+        read_settings()
+    assert "hunter2" not in refused.value.detail
+
+
+def test_the_token_is_made_once_and_for_this_account_alone(home: Path) -> None:
+    first = token_of(read_settings()).get_secret_value()
+    assert first.startswith("agw_")
+    assert len(first) > 40
+    assert token_of(read_settings()).get_secret_value() == first
+    assert stat.S_IMODE((home / "token").stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert [it.name for it in home.iterdir()] == ["token"]
+
+
+def test_a_token_comes_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("agw_mounted\n")
+    settings = read_settings(auth_token_file=path)
+    assert token_path(settings) == path
+    assert token_of(settings).get_secret_value() == "agw_mounted"
+    path.write_text("\n")
+    with pytest.raises(Invalid, match="is empty"):
+        token_of(settings)
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERDURE_ALLOWED_ORIGINS", "https://a.example, https://b.example,")
+    assert read_settings().allowed_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_in_a_line_what_it_means(name: str) -> None:
+    meaning = Settings.model_fields[name].description
+    assert meaning
+    assert "\n" not in meaning
+    assert default_text(name)
