@@ -10,6 +10,7 @@ from perdure.features.models.effects import llm_call_kind, outcome_of
 from perdure.features.models.settings import ModelsConfig, Provider
 from perdure.kernel.model import Effect, EffectClass, Failed, Ok, Unknown
 from perdure.kernel.values import fault_of
+from perdure.runner.retry import Again, after
 from perdure.stores.http import HttpFailed
 from tests.support.loopback import unused_port
 from tests.support.models import Asker, a_question, an_asker, config_for, scripted
@@ -147,7 +148,7 @@ async def test_an_answer_at_its_bound_says_so(asker: Asker) -> None:
         (Answer(status=422), "provider_refused", False),
         (Answer(status=429), "provider_rate_limited", True),
         (Answer(status=429, error_code="insufficient_quota"), "provider_rate_limited", False),
-        (Answer(status=500), "provider_overloaded", True),
+        (Answer(status=500), "provider_failed", True),
         (Answer(status=501), "provider_refused", False),
         (Answer(status=503), "provider_overloaded", True),
         (Answer("x", malformed=True), "provider_bad_answer", True),
@@ -227,8 +228,35 @@ async def test_a_payload_that_is_no_object_is_a_failure(asker: Asker) -> None:
     assert isinstance(outcome, Failed)
 
 
-def test_asking_may_be_repeated_and_has_bounds() -> None:
+@pytest.mark.parametrize(
+    "answer", [Answer("one two", cut_after=2), Answer(status=500)], ids=["cut", "500"]
+)
+async def test_asking_again_harms_nobody_so_a_doubt_is_tried_again(
+    asker: Asker, answer: Answer
+) -> None:
+    with scripted(answer) as server:
+        kind = llm_call_kind(config_for(server), None)
+        outcome = await kind.handle(a_question(), asker.context())
     assert a_question().effect_class is EffectClass.READ
+    assert isinstance(after(a_question(), kind, outcome, 1, 0.5), Again)
+    last = after(a_question(), kind, outcome, kind.attempts_max, 0.5)
+    assert isinstance(last, Failed)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer("one two", cut_after=2), Answer(status=500), Answer("x", malformed=True), Answer("no json")],
+    ids=["cut", "500", "malformed", "no json"],
+)  # fmt: skip
+async def test_a_flow_that_may_not_ask_twice_is_not_made_to(asker: Asker, answer: Answer) -> None:
+    once = a_question(response_schema={"type": "object"})._replace(effect_class=EffectClass.ONCE)
+    with scripted(answer) as server:
+        kind = llm_call_kind(config_for(server), None)
+        outcome = await kind.handle(once, asker.context())
+    assert not isinstance(after(once, kind, outcome, 1, 0.5), Again)
+
+
+def test_asking_has_bounds() -> None:
     kind = llm_call_kind(ModelsConfig(), None)
     assert (kind.timeout_s, kind.attempts_max) == (300, 4)
 

@@ -92,7 +92,7 @@ def test_a_schema_s_name_is_of_letters_that_the_protocol_allows() -> None:
 )
 def test_a_failure_in_any_form_is_a_failure(body: bytes) -> None:
     failed = failure_of(500, {}, body, START)
-    assert (failed.code, failed.retryable) == ("provider_overloaded", True)
+    assert (failed.code, failed.retryable) == ("provider_failed", True)
     assert failed.detail.startswith("status 500")
 
 

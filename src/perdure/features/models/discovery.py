@@ -23,6 +23,7 @@ from perdure.stores.http import Http, HttpFailed
 ASK_S: Final = 2.0
 MODELS_MAX: Final = 2_000  # of one provider; the rest is left out and counted
 EMBEDDED_CONTEXT: Final = 4096
+NAME_MAX: Final = 80
 
 
 class Listing(NamedTuple):
@@ -60,7 +61,7 @@ class Catalog:
 
     async def listing(self, name: str, http: Http) -> Listing:
         """Ask one provider for its models. Raises `NotFound` for one that is not configured."""
-        name = name_of(name)
+        name = name_of(name)[:NAME_MAX]
         if name == EMBEDDED and self.embedded is not None:
             return Listing((self.embedded.model,))
         provider = self.config.providers.get(name)

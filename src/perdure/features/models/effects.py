@@ -21,13 +21,15 @@ from perdure.features.models.routing import Target, routed
 from perdure.features.models.settings import ModelsConfig
 from perdure.features.models.toolless import read_back
 from perdure.ids import StepId
-from perdure.kernel.model import Effect, Failed, Ok, Outcome, Unknown
+from perdure.kernel.model import Effect, EffectClass, Failed, Ok, Outcome, Unknown
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext, EffectKind
 from perdure.stores.http import Http, HttpFailed, Streamed
 
 TIMEOUT_S: Final = 300.0
 ATTEMPTS_MAX: Final = 4
+STRUCTURE_INVALID: Final = "structured_output_invalid"
+REPEATABLE: Final = frozenset({EffectClass.READ, EffectClass.IDEMPOTENT})
 CUT_SHORT: Final = "#TRUNCATION The answer stops at its bound of tokens."
 
 
@@ -51,7 +53,8 @@ def llm_call_kind(config: ModelsConfig, embedded: Embedded | None) -> EffectKind
     """The effect kind `llm_call` over these providers."""
 
     async def llm_call(effect: Effect, context: EffectContext) -> Outcome:
-        return await _call(effect, context, config, embedded)
+        outcome = await _call(effect, context, config, embedded)
+        return outcome if effect.effect_class in REPEATABLE else _asked_once(outcome)
 
     return EffectKind(llm_call, timeout_s=TIMEOUT_S, attempts_max=ATTEMPTS_MAX, backoff_s=1.0)
 
@@ -172,6 +175,15 @@ def _outcome_of_bad(bad: BadAnswer, context: EffectContext) -> Failed:
     return failure_of(code, {}, bad.told, context.clock.now())
 
 
+def _asked_once(outcome: Outcome) -> Outcome:
+    """The outcome for a flow that may not ask twice: what was heard and went wrong is not tried again."""
+    if isinstance(outcome, Failed) and outcome.code == "provider_failed":
+        return Unknown(outcome.detail)
+    if isinstance(outcome, Failed) and outcome.code in ("provider_bad_answer", STRUCTURE_INVALID):
+        return outcome._replace(retryable=False)
+    return outcome
+
+
 class Served(NamedTuple):
     """What is known of a call beside its answer."""
 
@@ -190,7 +202,7 @@ def _told(payload: Json, question: Asked, said: Said, by: Served) -> Outcome:
             data = data_of(said.content)
         except ValueError:
             detail = f"the answer is no JSON; it ended with {said.finish_reason!r}"
-            return Failed("structured_output_invalid", detail, retryable=True, usage=usage)
+            return Failed(STRUCTURE_INVALID, detail, retryable=True, usage=usage)
     notices = (*question.notices, *([CUT_SHORT] if said.finish_reason == "length" else []))
     metadata = {
         "provider": by.target.name, "host": _host(by), "trace_id": by.step_id,

@@ -2,22 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Final
 
 from perdure.features.models.discovery import Catalog
 from perdure.features.models.effects import Embedded, llm_call_kind
 from perdure.features.models.embedded.server import EmbeddedServer
 from perdure.features.models.routes import routes
 from perdure.features.models.settings import ModelsConfig
-from perdure.kernel.values import Json
 from perdure.registry.feature import Feature
-
-CONTRACTS: Final[dict[str, Json]] = {
-    "common.discovery.providers": "/api/gateway/discovery/providers",
-    "common.discovery.provider_models": "/api/gateway/discovery/providers/{provider_name}/models",
-    "common.discovery.model_capabilities": "/api/gateway/discovery/models/capabilities",
-    "flow_editor.helpers.providers": "/api/gateway/discovery/providers",
-}
 
 
 def models_feature(config: ModelsConfig, embedded: EmbeddedServer | None) -> Feature:
@@ -36,6 +27,5 @@ def models_feature(config: ModelsConfig, embedded: EmbeddedServer | None) -> Fea
         name="models",
         effects={"llm_call": llm_call_kind(config, served)},
         routers=(routes(Catalog(config, served)),),
-        contracts=CONTRACTS,
         lifespan=lifespan,
     )

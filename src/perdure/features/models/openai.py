@@ -15,6 +15,7 @@ from perdure.kernel.values import Json
 DETAIL_MAX: Final = 600  # characters of a provider's own words kept in a failure
 EFFORTS: Final = ("minimal", "low", "medium", "high")
 _TOO_LONG = re.compile(r"context.{0,20}(length|size|window)|maximum context|too many tokens", re.I)
+_LATER = frozenset({408, 425, 503, 529})
 _LASTING = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
 
@@ -109,8 +110,10 @@ def failure_of(
         return Failed(
             "provider_rate_limited", detail, retryable=code not in _LASTING, retry_after_s=wait
         )
-    if status in (408, 425) or (status >= 500 and status != 501):
+    if status in _LATER:
         return Failed("provider_overloaded", detail, retryable=True, retry_after_s=wait)
+    if status >= 500 and status != 501:
+        return Failed("provider_failed", detail, retryable=True, retry_after_s=wait)
     return Failed("provider_refused", detail)
 
 

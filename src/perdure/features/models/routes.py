@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from perdure.api.deps import CurrentRuntime, require
-from perdure.api.routing import answers, resource
+from perdure.api.routing import PREFIX, answers, resource
 from perdure.features.models.discovery import Catalog
 from perdure.features.models.schemas import (
     Abilities,
@@ -23,7 +23,7 @@ NAME_MAX = 200
 
 def routes(catalog: Catalog) -> APIRouter:
     """The routes over one catalog."""
-    discovery = resource("discovery", "/discovery")
+    discovery = resource("discovery", f"{PREFIX}/discovery")
     may_read = [require("discovery:read")]
 
     @discovery.get("/providers", dependencies=may_read, responses=answers(Providers))
@@ -36,14 +36,14 @@ def routes(catalog: Catalog) -> APIRouter:
         )
 
     @discovery.get(
-        "/providers/{provider}/models",
+        "/providers/{provider_name}/models",
         dependencies=may_read,
         responses=answers(ProviderModels, 404),
     )
-    async def list_models(provider: str, runtime: CurrentRuntime) -> ProviderModels:
+    async def list_models(provider_name: str, runtime: CurrentRuntime) -> ProviderModels:
         """List the models of a provider, as it tells them now."""
-        listing = await catalog.listing(provider, runtime.http)
-        name = name_of(provider)
+        listing = await catalog.listing(provider_name, runtime.http)
+        name = name_of(provider_name)
         answered = listing.problem is None
         return ProviderModels(
             provider=name,
