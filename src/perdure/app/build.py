@@ -10,7 +10,14 @@ from typing import Final
 from fastapi import FastAPI
 
 from perdure.adapters.egress import Egress
-from perdure.adapters.sql.plane import PlaneConfig, Pools, SqlPlane, open_sqlite_plane
+from perdure.adapters.sql.plane import (
+    PlaneConfig,
+    Pools,
+    SqlPlane,
+    open_postgres_plane,
+    open_sqlite_plane,
+)
+from perdure.adapters.sql.postgres import postgres_engine
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
 from perdure.app.features import features_of
@@ -102,7 +109,13 @@ async def _open(
             "on SQLite one process holds the plane: serve without a runner needs Postgres"
             " (PERDURE_DATABASE_URL)"
         )
-    plane = await open_sqlite_plane(_folder(settings), config)
+    if settings.database_url is None:
+        plane = await open_sqlite_plane(_folder(settings), config)
+    else:
+        engine = postgres_engine(settings.database_url.get_secret_value())
+        stack.callback(engine.dispose)
+        schema = f"plane_{DEFAULT_TENANT}_{DEFAULT_RUNTIME}"
+        plane = await open_postgres_plane(engine, schema, _folder(settings) / "artifacts", config)
     stack.push_async_callback(plane.close)
     return plane
 

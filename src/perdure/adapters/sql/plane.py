@@ -15,6 +15,7 @@ from perdure.adapters.sql.batches import Mail, Probe, SqlBatches, Told
 from perdure.adapters.sql.bundles import SqlBundles
 from perdure.adapters.sql.dialect import Database, Facts
 from perdure.adapters.sql.inbox import SqlInbox
+from perdure.adapters.sql.leases import void_leases
 from perdure.adapters.sql.migrate import RUNTIME, migrate
 from perdure.adapters.sql.outbox import SqlOutbox
 from perdure.adapters.sql.postgres import PostgresDatabase
@@ -125,6 +126,8 @@ async def open_sqlite_plane(folder: Path, config: PlaneConfig) -> SqlPlane:
         database = SqliteDatabase(folder / "plane.db", synchronous=config.synchronous)
         try:
             database.migrate(lambda connection: migrate(connection, RUNTIME, config.probe))
+            with database.writing() as session:
+                void_leases(session)
         except BaseException:
             database.close()
             raise
