@@ -1,6 +1,6 @@
 """What a measurement hands back, and what it is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,3 +37,9 @@ class Bench:
     seconds: float
     rounds: int
     install: bool = True  # peers that are missing are installed
+    seen: list[Figure] = field(default_factory=list)
+
+    def value_of(self, section: str, name: str) -> float | None:
+        """What was measured before under this name, to stand beside it; none if it was not."""
+        found = (it.value for it in self.seen if (it.section, it.name) == (section, name))
+        return next(found, None)

@@ -27,6 +27,11 @@ class Score:
     rates: list[float] = field(default_factory=list)
     why: str = ""
 
+    @property
+    def last(self) -> str:
+        """What the last turn gave."""
+        return self.why or f"{self.rates[-1]:,.0f} steps/s"
+
 
 Scores = Mapping[tuple[str, int], Score]
 
@@ -41,7 +46,9 @@ def one_turn(who: Contestant, runs: int, seconds: float, score: Score) -> None:
         score.why = str(why)
 
 
-def race(contestants: Sequence[Contestant], bench: Bench) -> list[Figure]:
+def race(
+    contestants: Sequence[Contestant], bench: Bench, say: Callable[[str], None]
+) -> list[Figure]:
     """Let all take turns for every round and every number of runs, and compare them pair by pair."""
     scores = {(who.name, runs): Score() for who in contestants for runs in AT}
     for turn in range(bench.rounds):
@@ -50,6 +57,7 @@ def race(contestants: Sequence[Contestant], bench: Bench) -> list[Figure]:
             shift = turn % len(contestants)
             for who in (*contestants[shift:], *contestants[:shift]):
                 one_turn(who, runs, bench.seconds, scores[who.name, runs])
+                say(f"round {turn + 1}, {runs} at once, {who.name}: {scores[who.name, runs].last}")
     return [it for who in contestants for runs in AT for it in lines_of(who, runs, scores)]
 
 
@@ -78,3 +86,12 @@ def compared(mine: Score, name: str, runs: int, scores: Scores) -> tuple[str, fl
     fastest = max(others, key=lambda who: median(others[who].rates))
     pairs = zip(mine.rates, others[fastest].rates, strict=True)
     return fastest, median(a / b for a, b in pairs)
+
+
+def done_within(begin: float, end: float, spans: Sequence[tuple[float, float]]) -> float:
+    """How many of the runs that took these spans fall between two moments, each by its share.
+
+    Runs of many steps end in waves, so that counting ends would say more of the waves than of the rate.
+    """
+    shares = ((min(b, end) - max(a, begin)) / (b - a) for a, b in spans)
+    return sum(share for share in shares if share > 0)
