@@ -7,7 +7,6 @@ PYTHON ?= $(shell for it in python3 python3.14 python3.13 python3.12 python3.11 
 	"$$it" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$it"; break; }; done)
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
-BENCH_STAMP := $(VENV)/.installed-bench
 PURE := kernel identity bundles
 SOAK ?= 2000
 
@@ -45,8 +44,8 @@ coverage: $(DEV_STAMP)  ## Hold the pure rooms to every branch
 	$(BIN)/python -m pytest -q $(PURE:%=tests/%) $(PURE:%=--cov=perdure.%) --cov-branch \
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
 
-bench: $(BENCH_STAMP)  ## Measure speed and size, as ratios in one run
-	$(BIN)/python -m tests.bench
+bench: $(DEV_STAMP)  ## Measure speed and size, as ratios in one run; peers get an environment of their own
+	$(BIN)/python -m tests.bench --write
 
 soak: $(DEV_STAMP)  ## Run the long form of every promise; its size is SOAK (2000)
 	@$(BIN)/perdure models install
@@ -68,8 +67,3 @@ $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo "Installing Perdure and what its tests need"
 	@$(PIP) -e '.[local,dev]'
 	@touch $@ $(RUN_STAMP)
-
-$(BENCH_STAMP): pyproject.toml $(DEV_STAMP)
-	@echo "Installing what the measurements compare with"
-	@$(PIP) -e '.[local,dev,bench]'
-	@touch $@
