@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.ids import derived_id, new_id
+from perdure.ids import RunId, derived_id, new_id, step_id_of
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x1f"))
 
@@ -28,3 +28,11 @@ def test_the_same_parts_give_the_same_id_shaped_as_a_uuid(parts: list[str]) -> N
 @given(st.lists(TEXTS, min_size=1), st.lists(TEXTS, min_size=1))
 def test_other_parts_give_another_id(one: list[str], other: list[str]) -> None:
     assert (derived_id(*one) == derived_id(*other)) == (one == other)
+
+
+def test_the_steps_of_runs_have_ids_of_their_own_shaped_as_uuids() -> None:
+    runs = [RunId(new_id()) for _ in range(100)]
+    made = [step_id_of(run, seq) for run in runs for seq in (1, 2, 1_000_000)]
+    assert len({*made, *runs}) == len(made) + len(runs)
+    assert all(str(UUID(one)) == one for one in made)
+    assert step_id_of(runs[0], 2) == step_id_of(runs[0], 2)

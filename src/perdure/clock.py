@@ -33,7 +33,7 @@ def text_of(at: datetime) -> str:
     """Write a time as RFC 3339 in UTC with microseconds, as ledger, cells and wire show it."""
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
-    return at.isoformat(timespec="microseconds")
+    return at.isoformat("T", "microseconds")
 
 
 def time_of(text: str) -> datetime:

@@ -26,3 +26,8 @@ def derived_id(*parts: str) -> str:
     """The id that follows from `parts`: the same parts, the same id, shaped as a UUID."""
     digest = sha256("\x1f".join(parts).encode()).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+
+
+def step_id_of(run: RunId, seq: int) -> StepId:
+    """The id of what record `seq` of a run begins: the run's own, its first part being the number."""
+    return StepId(f"{seq:08x}{run[8:]}")

@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 
 from perdure.ids import Key
-from perdure.kernel.decide import Folding, decide, deciding, ignored, misfit
-from perdure.kernel.limits import SLICE
+from perdure.kernel.decide import decide, ignored, misfit
 from perdure.kernel.model import (
-    GONE,
     Advance,
     Answered,
     Arrived,
@@ -270,92 +268,6 @@ def test_what_is_told_before_the_beginning_is_told_at_the_beginning_in_order() -
     world.deliver(run_id, Advance())
     assert program.saw[:4] == [Advance(), Told("one"), Told("two"), Told("three")]
     assert not [name for name in world.cells(run_id) if name.startswith("rt/held/")]
-
-
-# --- folding ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("moves", [1, 2, 10])
-def test_pure_moves_leave_one_record_with_their_net_writes_and_path(moves: int) -> None:
-    pure = [
-        Move(writes={"last": n, f"cell/{n}": n, f"cell/{n - 1}": GONE}, path=(f"n{n}",), more=True)
-        for n in range(moves)
-    ]
-    act = Move(effects=(an_effect(),), path=("act",), writes={"acting": True})
-    first, *more = [*pure, act]
-    world = Simulation()
-    run_id = world.start(ScriptedProgram({"begin": first, "more": more}), cells={"in": 1})
-    (step,) = world.steps(run_id)
-    assert step.path == (*(f"n{n}" for n in range(moves)), "act")
-    assert step.writes is not None
-    written = {name: value for name, value in step.writes.items() if not name.startswith("played/")}
-    alive = {"last": moves - 1, "acting": True, f"cell/{moves - 1}": moves - 1}
-    assert written == alive | {f"cell/{n}": GONE for n in range(-1, moves - 1)}
-    assert world.run(run_id).node_id == "act"
-
-
-def test_a_fold_of_several_requests_writes_with_the_first_record_that_it_leaves() -> None:
-    both = Move(effects=(an_effect("a"), an_effect("b")), writes={"x": 1})
-    decision = decided(a_run(ready=True), Advance(), both)
-    assert_ledger(decision.steps, "started echo", "started echo")
-    assert decision.steps[0].writes == {"x": 1, "played/begin": 1}
-    assert decision.steps[1].writes is None
-    assert [entry.key for entry in decision.effects] == [
-        f"{decision.run.id}:1:0", f"{decision.run.id}:2:1",
-    ]  # fmt: skip
-
-
-def test_what_an_outcome_writes_rides_on_its_record_where_nothing_follows() -> None:
-    run = a_run(an_effect("a"), an_effect("b"))
-    decision = decided(run, Arrived(Key("k1"), Ok(1)), Move(writes={"x": 1}, path=("join",)))
-    (step,) = decision.steps
-    assert (step.status, step.writes, step.path) == ("completed", {"x": 1}, ("join",))
-
-
-def test_what_an_outcome_and_its_fold_write_is_in_the_record_that_follows() -> None:
-    decision = decided(
-        a_run(an_effect("a")), Arrived(Key("k1"), Ok(1)), END._replace(writes={"x": 1})
-    )
-    outcome, completion, last = decision.steps
-    assert (outcome.writes, completion.writes, last.writes) == (None, {"x": 1}, None)
-
-
-def test_writes_that_no_record_takes_ride_along_to_the_next_record() -> None:
-    world = Simulation()
-    script = {
-        "begin": Move(waits=(a_timer("t", START), a_timer("u", START), a_question("q"))),
-        "t": Move(writes={"t": 1, "both": 1}),
-        "u": Move(writes={"u": 2, "both": 2}),
-        "q": Move(writes={"q": 3}, effects=(an_effect(),)),
-    }
-    run_id = world.start(ScriptedProgram(script))
-    assert world.come_due(run_id, "t").steps == world.come_due(run_id, "u").steps == ()
-    assert world.run(run_id).unrecorded == {"t": 1, "u": 2, "both": 2}
-    world.answer(run_id, "q")
-    assert world.run(run_id).unrecorded == {}
-    assert world.steps(run_id)[-1].writes == {"t": 1, "u": 2, "both": 2, "q": 3}
-
-
-@pytest.mark.parametrize("moves", [1, SLICE - 1, SLICE, SLICE + 1, 3 * SLICE])
-def test_a_long_fold_pauses_after_every_slice_and_decides_the_same(moves: int) -> None:
-    program = ScriptedProgram(
-        {"begin": Move(more=True), "more": [*[Move(more=True)] * (moves - 1), END]}
-    )
-    run = a_run(ready=True)
-    pauses, decision = driven(deciding(run, Advance(), program, {}, START))
-    assert pauses == moves // SLICE
-    assert decision == decide(run, Advance(), program, {}, START)
-
-
-def driven(folding: Folding) -> tuple[int, Decision]:
-    """How often a fold paused, and what it decided."""
-    pauses = 0
-    while True:
-        try:
-            next(folding)
-        except StopIteration as stop:
-            return pauses, stop.value
-        pauses += 1
 
 
 # --- withdrawing -----------------------------------------------------------------------------

@@ -1,11 +1,8 @@
-"""The parts that decisions are written with: births, keys, waits as records show them, counters."""
+"""The parts that decisions are written with: births, keys, waits as records show them."""
 
-import math
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from perdure.ids import Key
 from perdure.kernel.draft import (
@@ -14,11 +11,9 @@ from perdure.kernel.draft import (
     error_text,
     review_key,
     status_of,
-    used,
     wait_json,
 )
-from perdure.kernel.limits import INTEGER_MAX
-from perdure.kernel.model import Reason, Status, Usage
+from perdure.kernel.model import Reason, Status
 from tests.support.builders import (
     a_birth,
     a_listener,
@@ -29,8 +24,6 @@ from tests.support.builders import (
 )
 from tests.support.clock import START
 from tests.support.laws import check_birth
-
-COUNTERS = ("llm_calls", "tool_calls", "tokens_in", "tokens_out", "cost")
 
 
 def test_a_birth_is_the_inputs_at_record_nought() -> None:
@@ -89,24 +82,3 @@ def test_an_error_is_shown_with_its_code_first() -> None:
 
 def test_a_review_has_a_key_of_its_own_for_each_effect() -> None:
     assert review_key(Key("run:1:0")) == "review:run:1:0"
-
-
-@given(st.lists(st.dictionaries(st.sampled_from(COUNTERS), st.integers(0, 10**6))))
-def test_counters_are_sums(outcomes: list[dict[str, float]]) -> None:
-    usage = Usage()
-    for extra in outcomes:
-        usage = used(usage, extra)
-    assert usage.effects == len(outcomes)
-    for name in COUNTERS:
-        assert getattr(usage, name) == sum(extra.get(name, 0) for extra in outcomes)
-
-
-@pytest.mark.parametrize("name", COUNTERS)
-@pytest.mark.parametrize("value", [None, "many", [1], {}, math.nan, math.inf, -1, 2.0**70])
-def test_what_cannot_be_counted_is_left_out(name: str, value: Any) -> None:
-    assert used(Usage(cost=1.0), {name: value, "unheard_of": 3}) == Usage(effects=1, cost=1.0)
-
-
-def test_counts_up_to_the_bound_of_a_number_are_taken() -> None:
-    assert used(Usage(), {"tokens_in": INTEGER_MAX}).tokens_in == INTEGER_MAX
-    assert used(Usage(), {"tokens_in": INTEGER_MAX + 1}).tokens_in == 0

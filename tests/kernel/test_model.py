@@ -1,12 +1,19 @@
 """The values that the kernel speaks in: compared by value, never changed, safe to copy."""
 
 import copy
+import math
 import pickle
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from perdure.kernel.limits import INTEGER_MAX
 from perdure.kernel.model import GONE, TERMINAL, Arrived, Decision, Ok, Status, Usage
 from tests.support.builders import a_birth, a_run
+
+COUNTERS = ("llm_calls", "tool_calls", "tokens_in", "tokens_out", "cost")
 
 
 def test_values_are_compared_by_what_they_hold() -> None:
@@ -50,3 +57,24 @@ def test_gone_is_one_thing_however_it_is_copied() -> None:
 
 def test_counters_begin_at_nothing() -> None:
     assert Usage() == (0, 0, 0, 0, 0, 0.0)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(COUNTERS), st.integers(0, 10**6))))
+def test_counters_are_sums(outcomes: list[dict[str, float]]) -> None:
+    usage = Usage()
+    for extra in outcomes:
+        usage = usage.plus(extra)
+    assert usage.effects == len(outcomes)
+    for name in COUNTERS:
+        assert getattr(usage, name) == sum(extra.get(name, 0) for extra in outcomes)
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+@pytest.mark.parametrize("value", [None, "many", [1], {}, math.nan, math.inf, -1, 2.0**70])
+def test_what_cannot_be_counted_is_left_out(name: str, value: Any) -> None:
+    assert Usage(cost=1.0).plus({name: value, "unheard_of": 3}) == Usage(effects=1, cost=1.0)
+
+
+def test_counts_up_to_the_bound_of_a_number_are_taken() -> None:
+    assert Usage().plus({"tokens_in": INTEGER_MAX}).tokens_in == INTEGER_MAX
+    assert Usage().plus({"tokens_in": INTEGER_MAX + 1}).tokens_in == 0

@@ -63,5 +63,5 @@ def _of(entry: Open) -> Blocked:
         case Reason.UNTIL:
             until = "somebody answers" if what.until is None else text_of(what.until)
             return Blocked("timer", entry.at, f"waits until {until}", entry.key)
-        case Reason.EVENT | Reason.JOB:
+        case _:  # an event, or a job outside
             return Blocked("event", entry.at, f"waits for {entry.key}", entry.key)

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.clock import text_of
-from perdure.ids import Key, RunId, StepId, derived_id
-from perdure.kernel.limits import INTEGER_MAX
+from perdure.ids import Key, RunId, StepId, derived_id, step_id_of
 from perdure.kernel.model import (
     Birth,
     Decision,
@@ -23,7 +22,6 @@ from perdure.kernel.model import (
     Status,
     Step,
     Unknown,
-    Usage,
     Wait,
 )
 from perdure.kernel.program import Done, Fail, Moment, View
@@ -35,54 +33,60 @@ CHILD_KIND: Final = "start_subworkflow"
 class Draft:
     """What one event makes of one run, so far."""
 
+    # What few decisions need is made where they do.
+    arrived: tuple[Key, ...] = ()
+    redo: tuple[Key, ...] = ()
+    doubted: tuple[Key, ...] = ()
+    path: tuple[str, ...] = ()
+    path_more = 0
+    withdrawn: frozenset[str] = frozenset()  # tags
+    ends_fold: int | None = None  # index in steps of the record that ends the fold
+    failure: str | None = None  # the code of an outcome that this decision records
+    decided_by: str | None = None
+
     def __init__(self, run: Run, cells: View, moment: Moment) -> None:
         """Begin with the run as it was read."""
         self.run = run
+        self.birth = run.birth
         self.cells = cells
         self.moment = moment
         self.now = moment.text
         self.seq = run.seq
-        self.open: dict[Key, Open] = dict(run.open)
+        self.open = dict(run.open)
+        self.node_id = run.node_id
+        self.held = run.held
+        self.ready = run.ready
+        self.usage = run.usage
+        self.warnings = run.warnings
         self.steps: list[Step] = []
         self.effects: list[Open] = []
-        self.arrived: list[Key] = []
         self.dropped: list[Key] = []
-        self.redo: list[Key] = []
-        self.doubted: list[Key] = []
         self.opened: list[Open] = []
         self.closed: list[Open] = []
         self.births: list[Decision] = []
         self.sends: list[Send] = []
-        self.path: list[str] = []
-        self.path_more = 0
-        self.usage = run.usage
-        self.node_id = run.node_id
-        self.first_of_fold: int | None = None  # index in steps of the record that ends the fold
-        self.ready = run.ready
-        self.warnings = run.warnings
-        self.failure: str | None = None  # the code of an outcome that this decision records
-        self.withdrawn: set[str] = set()  # tags
 
     # --- records of what came in -----------------------------------------------------------
 
     def record_outcome(self, entry: Open, outcome: Ok | Failed, attempts: tuple[Json, ...]) -> None:
         """Close an effect or a child with its last outcome."""
-        what, error = entry.what, None
+        what, status, error = entry.what, "completed", None
         if isinstance(outcome, Failed):
-            error, self.failure = error_text(outcome.code, outcome.detail), outcome.code
+            status, error = "failed", error_text(outcome.code, outcome.detail)
+            self.failure = outcome.code
         if isinstance(what, Effect):
-            effect = effect_json(what.kind, what.payload, what.result_key)
-            effect_class: str | None = what.effect_class.value
-            self.arrived.append(entry.key)
+            kind, effect_class = what.kind, str(what.effect_class)
+            self.arrived = (entry.key,)
         else:
-            effect = effect_json(CHILD_KIND, what.payload, what.result_key)
-            effect_class = None
+            kind, effect_class = CHILD_KIND, None
             self.closed.append(entry)
-        self._step(
-            entry.step_id, what.node_id, "completed" if error is None else "failed", entry.at, self.now, effect,
-            outcome.result, error, attempt=max(1, len(attempts)), key=entry.key, effect_class=effect_class, attempts=attempts,
+        effect = effect_json(kind, what.payload, what.result_key)
+        self.seq += 1
+        self.steps.append(
+            Step(self.seq, entry.step_id, what.node_id, status, entry.at, self.now, effect, outcome.result,
+                 error, len(attempts) or 1, entry.key, effect_class, attempts)
         )  # fmt: skip
-        self.usage = used(self.usage, outcome.usage)
+        self.usage = self.usage.plus(outcome.usage)
         del self.open[entry.key]
 
     def record_answer(self, entry: Open, payload: Json, by: str) -> None:
@@ -93,10 +97,10 @@ class Draft:
             "wait_reason": wait.reason.value, "wait_key": entry.key, "resume_to_node": wait.node_id,
             "result_key": wait.result_key, "payload": payload,
         }  # fmt: skip
-        step_id = self._step_id("resume")
+        self.decided_by = by or None
         self._step(
-            step_id, wait.node_id, "completed", self.now, self.now, effect_json("resume", told, None),
-            {"resumed": True}, None, by=by or None,
+            self._next_step_id(), wait.node_id, "completed", self.now, self.now,
+            effect_json("resume", told, None), {"resumed": True}, by=self.decided_by, ends_fold=False,
         )  # fmt: skip
         self.close(entry)
 
@@ -122,55 +126,58 @@ class Draft:
             review_of=entry.key,
         )  # fmt: skip
         self.open[entry.key] = entry._replace(review=True)
-        self.doubted.append(entry.key)
-        self.open_wait(wait, entry.step_id, attempts)
+        self.doubted += (entry.key,)
+        self._open(wait, entry.step_id, attempts)
+
+    def do_again(self, entry: Open) -> None:
+        """Give an effect in review back to the outbox, under the same key."""
+        self.open[entry.key] = entry._replace(review=False)
+        self.redo += (entry.key,)
 
     # --- records of what the program asks for ----------------------------------------------
 
     def begin_effect(self, effect: Effect) -> None:
         """Number an effect and put it in the outbox."""
-        step_id = self._step_id(effect.kind)
-        key = self._free(f"{self.run.birth.id}:{self.seq + 1}:{len(self.effects)}")
-        self._step(
-            step_id, effect.node_id, "started", self.now, None,
-            effect_json(effect.kind, effect.payload, effect.result_key), None, None, key=key,
-            effect_class=effect.effect_class.value, ends_fold=True,
+        self.seq = seq = self.seq + 1
+        run_id, now = self.birth.id, self.now
+        step_id = step_id_of(run_id, seq)
+        key = self._free(f"{run_id}:{seq}:{len(self.effects)}")
+        asked = effect_json(effect.kind, effect.payload, effect.result_key)
+        writes, path = self._carried()
+        self.steps.append(
+            Step(seq, step_id, effect.node_id, "started", now, None, asked, None, None, 1, key,
+                 str(effect.effect_class), (), None, writes, path)
         )  # fmt: skip
-        entry = Open(key, step_id, self.seq, self.now, effect)
-        self.open[key] = entry
+        entry = self.open[key] = Open(key, step_id, seq, now, effect)
         self.effects.append(entry)
 
-    def open_wait(
-        self, wait: Wait, step_id: StepId | None = None, attempts: tuple[Json, ...] = ()
-    ) -> Open:
+    def open_wait(self, wait: Wait) -> None:
         """Number a wait and open it under its key, made unique where the key is open already."""
-        step_id = step_id or self._step_id(wait.kind)
-        key = self._free(wait.key or f"{wait.reason.value}:{self.run.birth.id}:{self.seq + 1}")
-        result = {"wait": wait_json(wait, key)}
+        self._open(wait, self._next_step_id())
+
+    def _open(self, wait: Wait, step_id: StepId, attempts: tuple[Json, ...] = ()) -> None:
+        key = self._free(wait.key or f"{wait.reason.value}:{self.birth.id}:{self.seq + 1}")
+        asked = effect_json(wait.kind, wait.payload, wait.result_key)
         self._step(
-            step_id, wait.node_id, "waiting", self.now, None, effect_json(wait.kind, wait.payload, wait.result_key),
-            result, None, attempts=attempts, ends_fold=True,
+            step_id, wait.node_id, "waiting", self.now, None, asked, {"wait": wait_json(wait, key)},
+            attempts=attempts,
         )  # fmt: skip
-        entry = Open(key, step_id, self.seq, self.now, wait)
-        self.open[key] = entry
+        entry = self.open[key] = Open(key, step_id, self.seq, self.now, wait)
         self.opened.append(entry)
-        return entry
 
     def begin_child(self, start: Start) -> None:
         """Give birth to a child in the same commit, and wait for it if that is wished."""
-        birth = self.run.birth
-        step_id = self._step_id(CHILD_KIND)
+        birth, step_id = self.birth, self._next_step_id()
         child_id = RunId(derived_id(birth.id, step_id))
         key = self._free(f"subworkflow:{child_id}")
         effect = effect_json(CHILD_KIND, start.payload, start.result_key)
-        idempotency_key = f"{birth.id}:{self.seq + 1}:0"
-        self._step(step_id, start.node_id, "started", self.now, None, effect, None, None,
-                   key=idempotency_key, ends_fold=True)  # fmt: skip
+        again = f"{birth.id}:{self.seq + 1}:0"
+        self._step(step_id, start.node_id, "started", self.now, None, effect, key=again)
         if start.wait:
-            self.open_wait(child_wait(start, child_id, key), step_id)
+            self._open(child_wait(start, child_id, key), step_id)
         else:
             self._step(step_id, start.node_id, "completed", self.now, self.now, effect,
-                       {"sub_run_id": child_id}, None, key=idempotency_key)  # fmt: skip
+                       {"sub_run_id": child_id}, key=again)  # fmt: skip
         child = Birth(
             id=child_id, workflow_id=start.workflow_id, program=start.program, created_at=self.now,
             root_id=birth.root_id, session_id=start.session_id or birth.session_id, actor_id=birth.actor_id,
@@ -178,6 +185,13 @@ class Draft:
             lifecycle=birth.lifecycle, limits=birth.limits,
         )  # fmt: skip
         self.births.append(born(child, start.cells))
+
+    def withdraw_all(self, tags: tuple[str, ...]) -> None:
+        """Give up everything open that has one of these tags."""
+        self.withdrawn = self.withdrawn.union(tags)
+        for entry in tuple(self.open.values()):
+            if entry.what.tag in tags:
+                self.withdraw(entry)
 
     def withdraw(self, entry: Open) -> None:
         """Give up something open: an effect is never performed, a child is cancelled."""
@@ -189,10 +203,18 @@ class Draft:
             self.closed.append(entry)
         del self.open[entry.key]
 
+    # --- messages ----------------------------------------------------------------------------
+
+    def tell_children(self, kind: str, body: Json) -> None:
+        """Send the same message to every child that is waited for."""
+        for entry in self.open.values():
+            if isinstance(entry.what, Wait) and entry.what.child is not None:
+                self.send(entry.what.child, kind, body=body)
+
     def send(self, to: RunId, kind: str, key: Key | None = None, body: Json = None) -> None:
         """Send a message to another run; the same decision made again sends the same id."""
         version = self.run.version + 1
-        sent_id = derived_id(self.run.birth.id, str(version), kind, to, key or "")
+        sent_id = derived_id(self.birth.id, str(version), kind, to, key or "")
         self.sends.append(Send(sent_id, to, kind, key, body))
 
     # --- the end -----------------------------------------------------------------------------
@@ -200,24 +222,13 @@ class Draft:
     def end(self, end: Done | Fail) -> Decision:
         """Write the last records, close everything, and tell the parent."""
         if isinstance(end, Done):
-            step_id = self._step_id("end")
-            result = {"completed": True, "output": end.output}
-            self._step(
-                step_id,
-                self.node_id,
-                "completed",
-                self.now,
-                self.now,
-                None,
-                result,
-                None,
-                ends_fold=True,
-            )
+            self._step(self._next_step_id(), self.node_id, "completed", self.now, self.now, None,
+                       {"completed": True, "output": end.output})  # fmt: skip
             return self._closed(Status.COMPLETED, None, end.output)
         error = error_text(end.code, end.detail)
         if end.code != self.failure:  # else the record of the outcome says it already
-            self._step(self._step_id("end"), self.node_id, "failed", self.now, self.now, None, None, error,
-                       ends_fold=True)  # fmt: skip
+            self._step(self._next_step_id(), self.node_id, "failed", self.now, self.now, None,
+                       error=error)  # fmt: skip
         return self._closed(Status.FAILED, error, None)
 
     def cancel(self, reason: str) -> Decision:
@@ -229,46 +240,44 @@ class Draft:
             self.withdraw(entry)
         text = {"text": status.value}
         payload = {"name": "abstract.status", "scope": "session", "payload": text}
-        result = {"emitted": True, "name": "abstract.status", "payload": text}
         self._step(
-            self._step_id("status"), self.node_id, "completed", self.now, self.now,
-            effect_json("emit_event", payload, None), result, None,
-            key=f"system:terminal_status:{status.value}", ends_fold=True,
+            self._next_step_id(), self.node_id, "completed", self.now, self.now,
+            effect_json("emit_event", payload, None),
+            {"emitted": True, "name": "abstract.status", "payload": text},
+            key=f"system:terminal_status:{status.value}",
         )  # fmt: skip
-        birth = self.run.birth
+        birth = self.birth
         if birth.parent_id is not None and birth.parent_key is not None:
-            body = {
+            told = {
                 "status": status.value,
                 "output": output,
                 "error": error,
                 "sub_run_id": birth.id,
             }
-            self.send(birth.parent_id, "child", birth.parent_key, body)
-        return self.decision(status, error=error, output=output)
+            self.send(birth.parent_id, "child", birth.parent_key, told)
+        self.ready, self.held = False, None
+        return self.decision(status, error, output)
 
     def decision(
         self, status: Status | None = None, error: str | None = None, output: Json = None
     ) -> Decision:
-        """The finished value."""
-        run = self.run
-        writes = self.cells.pending
-        unrecorded = self._attach({**run.unrecorded, **writes} if run.unrecorded else writes)
-        self._forget_what_came_and_went()
+        """The finished value. Runs and decisions are made by position, which is the fastest way."""
+        run, writes = self.run, self.cells.pending
+        if self.dropped or self.closed:
+            self._forget_what_came_and_went()
         after = Run(
-            birth=run.birth, version=run.version + 1, status=status or status_of(self.open), seq=self.seq,
-            updated_at=self.now, ready=self.ready and status is None, open=self.open, node_id=self.node_id,
-            held=run.held if status is None else None, error=error,
-            output=output, usage=self.usage, unrecorded=unrecorded, state_bytes=run.state_bytes, warnings=self.warnings,
+            self.birth, run.version + 1, status or status_of(self.open), self.seq, self.now, self.ready,
+            self.open, self.node_id, self.held, error, output, self.usage, self._attach(writes),
+            run.state_bytes, self.warnings,
         )  # fmt: skip
         return Decision(
-            run=after, read_version=run.version, steps=tuple(self.steps), writes=writes,
-            effects=tuple(self.effects), arrived=tuple(self.arrived), dropped=tuple(self.dropped),
-            redo=tuple(self.redo), doubted=tuple(self.doubted), opened=tuple(self.opened), closed=tuple(self.closed),
-            births=tuple(self.births), sends=tuple(self.sends),
+            after, run.version, "applied", tuple(self.steps), writes, tuple(self.effects),
+            self.arrived, tuple(self.dropped), self.redo, self.doubted, tuple(self.opened),
+            tuple(self.closed), self.decided_by, tuple(self.births), tuple(self.sends),
         )  # fmt: skip
 
     def _forget_what_came_and_went(self) -> None:
-        """What was asked for and given up in the same decision is never dispatched."""
+        """What was asked for and given up in the same decision is never begun."""
         gone = {entry.key for entry in self.effects if self.open.get(entry.key) is not entry}
         if gone:
             self.effects = [entry for entry in self.effects if entry.key not in gone]
@@ -280,26 +289,29 @@ class Draft:
 
     def _attach(self, writes: Mapping[str, Json]) -> Mapping[str, Json]:
         """Give the writes to the record that ends the fold; what no record takes is carried on."""
+        if self.run.unrecorded:
+            writes = {**self.run.unrecorded, **writes}
         if not self.steps:
             return writes
-        if writes or self.path:
-            index = len(self.steps) - 1 if self.first_of_fold is None else self.first_of_fold
-            self.steps[index] = self.steps[index]._replace(
-                writes=writes, path=tuple(self.path), path_more=self.path_more
-            )
+        index = -1 if self.ends_fold is None else self.ends_fold
+        step = self.steps[index]
+        if step.writes is not writes or step.path is not self.path or self.path_more:
+            self.steps[index] = step.with_writes(writes, self.path, self.path_more)
         return {}
 
     def warn(self, warnings: tuple[str, ...]) -> None:
         """Keep warnings with the run, each once, up to the bound."""
         new = tuple(text for text in warnings if text not in self.warnings)
-        self.warnings = (self.warnings + new)[: self.run.birth.limits.warnings_max]
+        self.warnings = (self.warnings + new)[: self.birth.limits.warnings_max]
 
     def passed(self, nodes: tuple[str, ...]) -> None:
         """Remember the nodes that a move passed."""
         self.node_id = nodes[-1]
-        room = self.run.birth.limits.path_max - len(self.path)
-        self.path.extend(nodes[:room])
-        self.path_more += max(0, len(nodes) - room)
+        room = self.birth.limits.path_max - len(self.path)
+        if len(nodes) > room:
+            self.path_more += len(nodes) - room
+            nodes = nodes[:room]
+        self.path += nodes
 
     def _free(self, wish: str) -> Key:
         """The key that was wished for, made another where that one is open: programs choose keys."""
@@ -307,21 +319,29 @@ class Draft:
             wish = f"{wish}#{self.seq + 1}"
         return Key(wish)
 
-    def _step_id(self, word: str) -> StepId:
-        return StepId(derived_id(self.run.birth.id, str(self.seq + 1), word))
+    def _next_step_id(self) -> StepId:
+        return step_id_of(self.birth.id, self.seq + 1)
+
+    def _carried(self) -> tuple[Mapping[str, Json] | None, tuple[str, ...] | None]:
+        """What a record that ends a fold carries: the first one all of the fold, the others nothing.
+
+        The map is the one that later moves of the fold write to, so they are in it as well.
+        """
+        if self.ends_fold is not None:
+            return None, None
+        self.ends_fold = len(self.steps)
+        return self.cells.pending, self.path
 
     def _step(  # noqa: PLR0913 - one place writes records, and a record has these parts
         self, step_id: StepId, node_id: str, status: str, started_at: str, ended_at: str | None, effect: Json,
-        result: Json, error: str | None, *, attempt: int = 1, key: str | None = None,
-        effect_class: str | None = None, attempts: tuple[Json, ...] = (), by: str | None = None,
-        ends_fold: bool = False,
+        result: Json = None, error: str | None = None, key: str | None = None,
+        attempts: tuple[Json, ...] = (), by: str | None = None, ends_fold: bool = True,
     ) -> None:  # fmt: skip
+        writes, path = self._carried() if ends_fold else (None, None)
         self.seq += 1
-        if ends_fold and self.first_of_fold is None:
-            self.first_of_fold = len(self.steps)
         self.steps.append(
-            Step(self.seq, step_id, node_id, status, started_at, ended_at, effect, result, error, attempt, key,
-                 effect_class, attempts, None, None, 0, by)
+            Step(self.seq, step_id, node_id, status, started_at, ended_at, effect, result, error, 1, key,
+                 None, attempts, by, writes, path)
         )  # fmt: skip
 
 
@@ -333,9 +353,10 @@ def born(birth: Birth, cells: Mapping[str, Json]) -> Decision:
 
 def status_of(open_: Mapping[Key, Open]) -> Status:
     """`waiting` where nothing but waits is open, `running` otherwise."""
-    if open_ and all(entry.review or isinstance(entry.what, Wait) for entry in open_.values()):
-        return Status.WAITING
-    return Status.RUNNING
+    for entry in open_.values():
+        if isinstance(entry.what, Effect) and not entry.review:
+            return Status.RUNNING
+    return Status.WAITING if open_ else Status.RUNNING
 
 
 def effect_json(kind: str, payload: Json, result_key: str | None) -> Json:
@@ -371,27 +392,6 @@ def child_wait(start: Start, child_id: RunId, key: Key) -> Wait:
 def review_key(key: Key) -> Key:
     """The key of the wait in which a person says whether the effect `key` happened."""
     return Key(f"review:{key}")
-
-
-def used(usage: Usage, extra: Mapping[str, float]) -> Usage:
-    """Add what one outcome used; what the counters do not know, or cannot count, is left out."""
-    effects = usage.effects + 1
-    if not extra:
-        return usage._replace(effects=effects)
-    return Usage(
-        effects=effects,
-        llm_calls=usage.llm_calls + int(_counted(extra, "llm_calls")),
-        tool_calls=usage.tool_calls + int(_counted(extra, "tool_calls")),
-        tokens_in=usage.tokens_in + int(_counted(extra, "tokens_in")),
-        tokens_out=usage.tokens_out + int(_counted(extra, "tokens_out")),
-        cost=usage.cost + float(_counted(extra, "cost")),
-    )
-
-
-def _counted(extra: Mapping[str, Json], name: str) -> float:
-    """A counter as a handler told it; nobody checked that before."""
-    value = extra.get(name, 0)
-    return value if isinstance(value, int | float) and 0 <= value <= INTEGER_MAX else 0
 
 
 def error_text(code: str, detail: str) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from perdure.ids import BundleSha, Key, RunId, SessionId, StepId
-from perdure.kernel.limits import Limits
+from perdure.kernel.limits import INTEGER_MAX, Limits
 from perdure.kernel.values import Json
 
 Cells = Mapping[str, Json]
@@ -249,6 +249,26 @@ class Usage(NamedTuple):
     tokens_out: int = 0
     cost: float = 0.0
 
+    def plus(self, extra: Mapping[str, float]) -> "Usage":
+        """Count one more effect, and what it used; names that are unknown or no counts are left out."""
+        effects, llm_calls, tool_calls, tokens_in, tokens_out, cost = self
+        if not extra:
+            return Usage(effects + 1, llm_calls, tool_calls, tokens_in, tokens_out, cost)
+        return Usage(
+            effects + 1,
+            llm_calls + int(_counted(extra, "llm_calls")),
+            tool_calls + int(_counted(extra, "tool_calls")),
+            tokens_in + int(_counted(extra, "tokens_in")),
+            tokens_out + int(_counted(extra, "tokens_out")),
+            cost + float(_counted(extra, "cost")),
+        )
+
+
+def _counted(extra: Mapping[str, Json], name: str) -> float:
+    """A counter as a handler told it; nobody checked that before."""
+    value = extra.get(name, 0)
+    return value if isinstance(value, int | float) and 0 <= value <= INTEGER_MAX else 0
+
 
 class Run(NamedTuple):
     """One durable execution, as last decided."""
@@ -309,10 +329,16 @@ class Step(NamedTuple):
     idempotency_key: str | None = None
     effect_class: str | None = None
     attempts: tuple[Json, ...] = ()
+    by: str | None = None
     writes: Mapping[str, Json] | None = None
     path: tuple[str, ...] | None = None
     path_more: int = 0
-    by: str | None = None
+
+    def with_writes(
+        self, writes: Mapping[str, Json], path: tuple[str, ...], path_more: int
+    ) -> "Step":
+        """The same record, carrying what its fold wrote and passed."""
+        return Step._make((*self[:-3], writes, path, path_more))
 
 
 class Send(NamedTuple):
