@@ -75,6 +75,16 @@ def test_a_good_end_leaves_the_completion_and_then_the_last_record() -> None:
     assert (world.run(run_id).output, world.run(run_id).error) == ({"a": 1}, None)
 
 
+def test_a_good_end_says_what_went_wrong_on_the_way() -> None:
+    world = Simulation()
+    end = Done({"success": False}, mishap=("n", "it did not work"))
+    run_id = world.start(ScriptedProgram({"begin": Move(path=("m",), end=end)}))
+    assert_ledger(world.steps(run_id), "error", "end", "ended completed")
+    mishap, completion, _ = world.steps(run_id)
+    assert (mishap.node_id, mishap.status, mishap.error) == ("n", "failed", "it did not work")
+    assert (completion.node_id, world.run(run_id).error) == ("m", None)
+
+
 def test_a_bad_end_says_why() -> None:
     world = Simulation()
     run_id = world.start(ScriptedProgram({"begin": Move(end=Fail("no_luck", "none at all"))}))

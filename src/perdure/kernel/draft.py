@@ -222,6 +222,10 @@ class Draft:
     def end(self, end: Done | Fail) -> Decision:
         """Write the last records, close everything, and tell the parent."""
         if isinstance(end, Done):
+            if end.mishap is not None:
+                node_id, why = end.mishap
+                self._step(self._next_step_id(), node_id, "failed", self.now, self.now, None,
+                           error=why)  # fmt: skip
             self._step(self._next_step_id(), self.node_id, "completed", self.now, self.now, None,
                        {"completed": True, "output": end.output})  # fmt: skip
             return self._closed(Status.COMPLETED, None, end.output)

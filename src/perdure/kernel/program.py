@@ -11,9 +11,10 @@ from perdure.kernel.values import Json
 
 
 class Done(NamedTuple):
-    """The run ends well, with this output."""
+    """The run ends well, with this output. `mishap` is a node that failed all the same, and why."""
 
     output: Json
+    mishap: tuple[str, str] | None = None
 
 
 class Fail(NamedTuple):

@@ -270,8 +270,8 @@ def _ended_badly(turn: Turn, fault: ComputeFault) -> Move:
     """End well with `success: false`, as the language has it; a failed step says what happened."""
     at = turn.path[-1] if turn.path else fault.node.id
     output = {"success": False, "error": str(fault), "node": at}
-    what = f"{fault.node.id} ({fault.node.type}): {fault}"
-    return Move(end=Done(output), path=(at,), warnings=(what,))
+    mishap = (fault.node.id, f"{fault.node.type}: {fault}")
+    return Move(end=Done(output, mishap), path=(at,), warnings=(": ".join(mishap),))
 
 
 def _at(turn: Turn) -> str:

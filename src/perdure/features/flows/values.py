@@ -12,7 +12,7 @@ Pins = dict[str, Json]
 
 TEXT_MAX: Final = 16 * 1024 * 1024  # letters of one text that a node makes
 ITEMS_MAX: Final = 250_000  # values in a list or object that a node makes, with all that is in it
-WEIGHT_MAX: Final = 1_000_000  # of all values that one visit makes: a value is 1, so are 64 letters
+WEIGHT_MAX: Final = 500_000  # of all values that one visit makes: a value is 1, so are 64 letters
 DEPTH_MAX: Final = 100  # levels of lists and objects, less than the 128 of a record
 LETTERS_OF_WEIGHT: Final = 64
 
@@ -42,40 +42,60 @@ class Allowance:
         """Take what `value` weighs, seen as the JSON that it will be written as.
 
         Raises `NodeFault` for what is no JSON, `BoundReached` for what is too much of it. A list
-        that holds another twice weighs it twice: that is how it is written down.
+        that holds another twice weighs it twice: that is how it is written down. It is looked at
+        once, though, so that this takes no longer than making the value did.
         """
-        pending: list[tuple[Json, int]] = [(value, 0)]
-        while pending:
-            item, depth = pending.pop()
-            self._left -= 1
-            if isinstance(item, dict):
-                for key in item:
-                    self._spend_scalar(key)
-                self._descend(item.values(), depth, pending)
-            elif isinstance(item, list):
-                self._descend(item, depth, pending)
-            else:
-                self._spend_scalar(item)
-            if self._left < 0 or len(pending) > ITEMS_MAX:
-                raise BoundReached("a value is larger than a flow may make")
+        if isinstance(value, dict | list):
+            weight, _ = self._weighed(value, 0, {})
+        else:
+            weight = _weight_of(value)
+        self._take(weight)
+        self._left -= weight
 
-    def _descend(self, items: Iterable[Json], depth: int, pending: list[tuple[Json, int]]) -> None:
-        if depth >= DEPTH_MAX:
+    def _weighed(
+        self, value: Json, depth: int, known: dict[int, tuple[int, int]]
+    ) -> tuple[int, int]:
+        """Weight and height of a list or object that stands at `depth`."""
+        weight, height = known.get(id(value)) or (1, 1)
+        if depth + height > DEPTH_MAX:
             raise BoundReached(f"a value has more than {DEPTH_MAX} levels")
-        pending.extend((item, depth + 1) for item in items)
+        if id(value) in known:
+            return weight, height
+        if isinstance(value, dict):
+            weight += sum(map(_weight_of_key, value))
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, dict | list):
+                inner, levels = self._weighed(item, depth + 1, known)
+                weight, height = weight + inner, max(height, levels + 1)
+            else:
+                weight += _weight_of(item)
+            self._take(weight)
+        known[id(value)] = (weight, height)
+        return weight, height
 
-    def _spend_scalar(self, item: Json) -> None:
-        if isinstance(item, str):
-            self._left -= len(item) // LETTERS_OF_WEIGHT
-        if fault := _fault_of(item):
-            raise NodeFault(f"the result is no JSON: {fault}")
+    def _take(self, weight: int) -> None:
+        if weight > self._left:
+            raise BoundReached("a value is larger than a flow may make")
+
+
+def _weight_of(item: Json) -> int:
+    """What a text, number or truth weighs. Raises `NodeFault` for what is no JSON."""
+    if fault := _fault_of(item):
+        raise NodeFault(f"the result is no JSON: {fault}")
+    return 1 + len(item) // LETTERS_OF_WEIGHT if isinstance(item, str) else 1
+
+
+def _weight_of_key(key: Json) -> int:
+    if not isinstance(key, str):
+        raise NodeFault("the result is no JSON: a key that is not text")
+    return _weight_of(key)
 
 
 def _fault_of(item: Json) -> str | None:
     match item:
         case str():
             return _fault_of_text(item)
-        case None | bool():
+        case None | True | False:
             return None
         case int():
             return None if -INTEGER_MAX <= item <= INTEGER_MAX else "an integer beyond 2^53"
