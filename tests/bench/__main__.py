@@ -1,20 +1,21 @@
 """Measure everything, print the table, and keep it with `--write`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import beside_dbos, beside_restate, machine, raw, table
+from tests.bench import beside_dbos, beside_restate, environment, idle, machine, raw, table
 from tests.bench.figures import ROOT, Bench, Figure, Unavailable
 from tests.bench.postgres import postgres
 from tests.bench.race import Contestant, race
 
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
 # Each has `measure(bench) -> list[Figure]`. Limits and peers come first: what follows stands beside them.
-ALONE = {"raw": raw.measure, "restate": beside_restate.measure}
+ALONE = {"raw": raw.measure, "idle": idle.measure, "restate": beside_restate.measure}
 # Each has `contestants(bench, dsn) -> list[Contestant]`.
 RACING = {
     "raw": raw.contestants,
@@ -68,12 +69,14 @@ def say(words: str) -> None:
 
 
 def main(words: Sequence[str]) -> None:
-    """Measure, print, and keep."""
+    """Measure, print, and keep. What was started is ended, also if the bench is told to stop."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = options_of(words)
     facts = machine.facts()
     with TemporaryDirectory(prefix="bench-") as scratch:
         bench = Bench(Path(scratch), options.seconds, options.rounds, not options.no_install)
         figures = measured(options, bench)
+    facts["peers"] = environment.versions()
     text = table.page(figures, facts, " ".join(["python -m tests.bench", *words]))
     print(text)
     if options.write:

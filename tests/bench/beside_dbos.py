@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 
 from tests.bench.environment import python
-from tests.bench.figures import Bench
+from tests.bench.figures import Bench, Unavailable
 from tests.bench.programs import answer_of
 from tests.bench.race import Contestant
 
@@ -34,7 +34,7 @@ def fresh(dsn: str) -> str:
 
 
 def contestants(bench: Bench, dsn: str | None) -> list[Contestant]:
-    """DBOS on each database that there is."""
+    """DBOS on each database that it knows."""
 
     def sqlite(runs: int, seconds: float) -> float:
         return run(bench, runs=runs, seconds=seconds)
@@ -43,7 +43,8 @@ def contestants(bench: Bench, dsn: str | None) -> list[Contestant]:
         return run(bench, "--wal", runs=runs, seconds=seconds)
 
     def postgres(runs: int, seconds: float) -> float:
-        return run(bench, "--url", fresh(str(dsn)), runs=runs, seconds=seconds)
+        if dsn is None:
+            raise Unavailable("there is no Postgres")
+        return run(bench, "--url", fresh(dsn), runs=runs, seconds=seconds)
 
-    racing = [Contestant(DEFAULT, sqlite), Contestant(WAL, wal)]
-    return [*racing, Contestant(POSTGRES, postgres)] if dsn else racing
+    return [Contestant(DEFAULT, sqlite), Contestant(WAL, wal), Contestant(POSTGRES, postgres)]

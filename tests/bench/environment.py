@@ -11,7 +11,9 @@ from tests.bench.figures import ROOT, Bench, Unavailable
 
 HOME = ROOT / ".venv-bench"
 PYTHON = HOME / "bin" / "python"
-RESTATE = "@restatedev/restate-server@1.7.12"
+RESTATE_VERSION = "1.7.12"
+RESTATE = f"@restatedev/restate-server@{RESTATE_VERSION}"
+RESTATE_HOME = HOME / f"restate-{RESTATE_VERSION}"
 INSTALL_S = 600.0
 LAST_WORDS = 300
 
@@ -50,14 +52,23 @@ def python(bench: Bench) -> Path:
 
 def restate_server(bench: Bench) -> Path:
     """Restate's server, a binary inside the npm package of this platform."""
-    modules = HOME / "node" / "node_modules" / "@restatedev"
+    modules = RESTATE_HOME / "node_modules" / "@restatedev"
     if not (found := sorted(modules.glob("restate-server-*/bin/restate-server"))):
         npm = shutil.which("npm")
         if not npm or not bench.install:
             raise Unavailable("npm is not on PATH" if not npm else "installing was refused")
         quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
-        done([npm, "install", "--prefix", HOME / "node", *quiet, RESTATE])
+        done([npm, "install", "--prefix", RESTATE_HOME, *quiet, RESTATE])
         found = sorted(modules.glob("restate-server-*/bin/restate-server"))
     if not found:
         raise Unavailable("its npm package has no server for this platform")
     return found[0]
+
+
+def versions() -> str:
+    """Which peers are installed, by name and version."""
+    found = [*HOME.glob("lib/python*/site-packages/dbos-*.dist-info")]
+    found += HOME.glob("lib/python*/site-packages/restate_sdk-*.dist-info")
+    python = [it.name.removesuffix(".dist-info").replace("-", " ") for it in found]
+    server = [f"restate-server {RESTATE_VERSION}"] if RESTATE_HOME.is_dir() else []
+    return ", ".join([*python, *server]) or "none"

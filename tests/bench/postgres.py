@@ -48,15 +48,17 @@ def prepared(programs: Path, home: Path) -> Path:
     if user := owner():
         shutil.chown(home, user, pwd.getpwnam(user).pw_gid)
     options = ["-U", "postgres", "-A", "trust", "-E", "UTF8"]
-    subprocess.run(
+    made = subprocess.run(
         [programs / "initdb", "-D", home / "data", *options],
-        check=True,
         capture_output=True,
+        text=True,
         timeout=60,
         user=owner(),
         cwd=home,
         env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
     )
+    if made.returncode:
+        raise Unavailable(f"initdb: {made.stderr[-300:]}")
     return home / "data"
 
 

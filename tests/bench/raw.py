@@ -7,7 +7,7 @@ from statistics import quantiles
 from tempfile import TemporaryFile
 from time import perf_counter
 
-from tests.bench.figures import Bench, Figure
+from tests.bench.figures import Bench, Figure, Unavailable
 from tests.bench.programs import answer_of
 from tests.bench.race import Contestant
 
@@ -57,7 +57,7 @@ def measure(bench: Bench) -> list[Figure]:
 
 
 def contestants(bench: Bench, dsn: str | None) -> list[Contestant]:
-    """The bare loops: with both SQLite drivers, and on Postgres if there is one."""
+    """The bare loops: with both SQLite drivers, and on Postgres."""
 
     def sqlite(driver: str) -> Contestant:
         def rate(runs: int, seconds: float) -> float:
@@ -66,9 +66,9 @@ def contestants(bench: Bench, dsn: str | None) -> list[Contestant]:
         return Contestant(f"{SQLITE} ({driver})", rate)
 
     def on_postgres(runs: int, seconds: float) -> float:
-        writers = str(1 + (runs >= MANY))
-        given = ("--sink", "postgres", "--dsn", str(dsn), "--writers", writers)
+        if dsn is None:
+            raise Unavailable("there is no Postgres")
+        given = ("--sink", "postgres", "--dsn", dsn, "--writers", str(1 + (runs >= MANY)))
         return bare(*given, runs=runs, seconds=seconds, folder=bench.scratch)
 
-    bare_loops = [sqlite("sqlite3"), sqlite("pysqlite3")]
-    return [*bare_loops, Contestant(POSTGRES, on_postgres)] if dsn else bare_loops
+    return [sqlite("sqlite3"), sqlite("pysqlite3"), Contestant(POSTGRES, on_postgres)]

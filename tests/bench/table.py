@@ -10,6 +10,11 @@ HEAD = """# Benchmarks
 Made by `{command}`. The machine is shared and its speed varies: read the **ratios**, which are taken
 within one run, and not the bare values. Where a figure was taken in several rounds the contestants
 took turns in each; the value is the median, and the ratio is the median of the ratios of the rounds.
+
+A *step* is one effect whose intent and outcome are both on disk, with all that belongs to them. A *bare
+loop* is an asyncio program with a writer thread and group commit that writes the same rows as the
+product (two chained records, one outbox row in and one out, the run's header with its version
+checked) and does nothing else.
 """
 
 
