@@ -6,8 +6,6 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.params import Depends
-from fastapi.routing import APIRoute
 
 from perdure import __version__
 from perdure.api import (
@@ -23,9 +21,9 @@ from perdure.api import (
 )
 from perdure.api.collaborators import Collaborators
 from perdure.api.contracts import absent_in
-from perdure.api.deps import Required
 from perdure.api.metrics import Meters
 from perdure.api.middleware import Gate
+from perdure.api.routing import StrictRoute
 from perdure.api.schemas.problem import Problem
 from perdure.api.sse import Frames
 from perdure.registry.registry import Registry
@@ -79,25 +77,20 @@ class Application(FastAPI):
 
 
 def actions_of(app: FastAPI) -> dict[tuple[str, str], str]:
-    """The action of each route, by method and path. Raises `ValueError` where there is not exactly one."""
-    actions: dict[tuple[str, str], str] = {}
-    for route in routes_of(app):
-        named = [it.dependency.action for it in route.dependencies if _requires(it)]  # type: ignore[union-attr]  # a `Required`
-        if len(named) != 1:
-            raise ValueError(f"{route.path} names {len(named)} actions; one is needed")
-        actions |= {(method, route.path): named[0] for method in route.methods or ()}
-    return actions
+    """The action of each route, by method and path."""
+    return {
+        (method, route.path): route.required.action
+        for route in routes_of(app)
+        for method in route.methods or ()
+    }
 
 
-def routes_of(app: FastAPI) -> Iterator[APIRoute]:
-    """Every route of the application."""
+def routes_of(app: FastAPI) -> Iterator[StrictRoute]:
+    """Every route of the application. Raises `ValueError` for one of another kind: it may name no action."""
     for route in app.routes:
-        assert isinstance(route, APIRoute), f"{route} is a route of another kind"
+        if not isinstance(route, StrictRoute):
+            raise ValueError(f"{route} is a route that names no action")
         yield route
-
-
-def _requires(dependency: Depends) -> bool:
-    return isinstance(dependency.dependency, Required)
 
 
 def _check(actions: Mapping[tuple[str, str], str], collaborators: Collaborators) -> None:

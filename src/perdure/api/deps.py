@@ -1,4 +1,4 @@
-"""What routes ask for by type: who asks, their runtime, the request's own key, and the right to act."""
+"""What routes ask for: an action, and by type who asks, their runtime, the request's own key."""
 
 import re
 from typing import Annotated, Any, Final
@@ -8,35 +8,17 @@ from fastapi import Depends, Header, Request
 from perdure.api import sse
 from perdure.api.collaborators import Collaborators
 from perdure.api.middleware import authenticate, enter_runtime
+from perdure.api.routing import Required, asking, collaborators_of
 from perdure.errors import Invalid, Unauthenticated
-from perdure.identity.access import check
 from perdure.identity.principal import Principal
 from perdure.runtimes.context import RuntimeContext
 
 KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-class Required:
-    """The right to one action, asked before a route does anything."""
-
-    def __init__(self, action: str) -> None:
-        """Ask for `action`."""
-        self.action = action
-
-    async def __call__(self, request: Request) -> None:
-        """Let the request pass. Raises `Unauthenticated` or `Forbidden`; also where no middleware stood before."""
-        check(self.action, _asking(request), collaborators_of(request).rules)
-
-
 def require(action: str) -> Any:
     """The one action that a route names; what the table does not have is denied."""
     return Depends(Required(action))
-
-
-def collaborators_of(request: Request) -> Collaborators:
-    """What this application stands on."""
-    collaborators: Collaborators = request.app.state.collaborators
-    return collaborators
 
 
 async def collaborating(request: Request) -> Collaborators:
@@ -46,7 +28,7 @@ async def collaborating(request: Request) -> Collaborators:
 
 async def principal_of(request: Request) -> Principal:
     """Who asks. Raises `Unauthenticated`."""
-    principal = _asking(request)
+    principal = asking(request)
     if principal is None:
         raise Unauthenticated
     return principal
@@ -72,11 +54,11 @@ async def key_of(
 async def terms_of(request: Request) -> sse.Terms:
     """How streams are kept up for whoever asks, and ended when their credential is."""
     collaborators = collaborators_of(request)
-    headers, asking = dict(request.scope["headers"]), _asking(request)
+    headers, reader = dict(request.scope["headers"]), asking(request)
 
     async def still_good() -> bool:
         try:
-            return await authenticate(headers, collaborators.credentials) == asking
+            return await authenticate(headers, collaborators.credentials) == reader
         except Unauthenticated:
             return False
 
@@ -88,11 +70,6 @@ async def terms_of(request: Request) -> sse.Terms:
         still_good=still_good,
         closing=collaborators.closing,
     )
-
-
-def _asking(request: Request) -> Principal | None:
-    principal: Principal | None = request.scope.get("state", {}).get("principal")
-    return principal
 
 
 Collaborating = Annotated[Collaborators, Depends(collaborating)]

@@ -1,17 +1,21 @@
-"""What all routes have in common: bodies read strictly, answers written once, problems declared."""
+"""What all routes have in common: an action, a body read strictly, an answer, declared problems."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter, Request
+from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from perdure.api.bodies import read_json
+from perdure.api.collaborators import Collaborators
 from perdure.api.schemas.problem import Problem
 from perdure.errors import UnknownMedia
+from perdure.identity.access import check
+from perdure.identity.principal import Principal
 from perdure.kernel.values import Json
 
 PREFIX: Final = "/api/gateway"
@@ -29,24 +33,57 @@ _MEANING: Final[Mapping[int, str]] = {
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
+class Required:
+    """The right to one action."""
+
+    def __init__(self, action: str) -> None:
+        """Ask for `action`."""
+        self.action = action
+
+    async def __call__(self, request: Request) -> None:
+        """Let the request pass. Raises `Unauthenticated` or `Forbidden`, also where no gate stood before."""
+        check(self.action, asking(request), collaborators_of(request).rules)
+
+
 class StrictRoute(APIRoute):
-    """A route whose JSON body is read by `read_json` and by nothing else."""
+    """A route that asks for its one action first, and reads a JSON body by `read_json` alone."""
+
+    def __init__(self, path: str, endpoint: Handler, **options: Any) -> None:
+        """Take the action out of the dependencies: it is asked before the body is read."""
+        given: Sequence[Depends] = options.pop("dependencies", None) or ()
+        asked = [it.dependency for it in given if isinstance(it.dependency, Required)]
+        if len(asked) != 1:
+            raise ValueError(f"{path} names {len(asked)} actions; one is needed")
+        self.required = asked[0]
+        others = [it for it in given if it.dependency is not self.required]
+        super().__init__(path, endpoint, dependencies=others, **options)
 
     def get_route_handler(self) -> Handler:
-        """Read the body before FastAPI would."""
-        handler = super().get_route_handler()
-        if self.body_field is None or _takes_a_form(self):
-            return handler
+        """Check the right, read the body, then do as FastAPI does."""
+        handler, required = super().get_route_handler(), self.required
+        reads_json = self.body_field is not None and not _takes_a_form(self)
 
         async def strict(request: Request) -> Response:
-            raw = await request.body()
-            if raw:
+            await required(request)
+            if reads_json and (raw := await request.body()):
                 _check_media_type(request)
                 # What `Request.json` keeps once it has read the body, and then looks at first.
                 request._json = read_json(raw)
             return await handler(request)
 
         return strict
+
+
+def asking(request: Request) -> Principal | None:
+    """Who asks, as the gate found; `None` for nobody in particular."""
+    principal: Principal | None = request.scope.get("state", {}).get("principal")
+    return principal
+
+
+def collaborators_of(request: Request) -> Collaborators:
+    """What this application stands on."""
+    collaborators: Collaborators = request.app.state.collaborators
+    return collaborators
 
 
 def _takes_a_form(route: APIRoute) -> bool:

@@ -190,9 +190,10 @@ class _EventStream(Response):
                 await send(
                     {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
                 )
+                last = b""
                 with anyio.move_on_after(terms.lifetime_s):
-                    await self._send_all(send, pulse)
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    last = await self._send_all(send, pulse)
+                await send({"type": "http.response.body", "body": last, "more_body": False})
                 leave()
             finally:
                 pulse.stop()
@@ -203,19 +204,19 @@ class _EventStream(Response):
         self._steps.nudge()
         asyncio.get_running_loop().call_later(CLOSE_S, leave)
 
-    async def _send_all(self, send: Send, pulse: _Pulse) -> None:
+    async def _send_all(self, send: Send, pulse: _Pulse) -> bytes:
+        """Send what comes; the frame that is left to be sent as the last."""
         try:
             async for items in self._steps:
                 if await self._is_over(pulse):
-                    return
+                    return b""
                 if items or pulse.is_quiet():
                     chunk = self._chunk(items) if items else KEEP_ALIVE
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                     pulse.sent()
         except GatewayError:
-            return  # the run is not there any more, or its store is not: the reader comes again
-        done = done_frame_of(self._steps.run_id, self._steps.cursor)
-        await send({"type": "http.response.body", "body": done, "more_body": True})
+            return b""  # the run is not there any more, or its store is not: the reader comes again
+        return done_frame_of(self._steps.run_id, self._steps.cursor)
 
     async def _is_over(self, pulse: _Pulse) -> bool:
         terms = self._terms

@@ -17,7 +17,7 @@ from perdure.kernel.model import TERMINAL
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.deltas import RunDelta
 from perdure.stores.records import Record
-from perdure.stores.runs import Committed, Header
+from perdure.stores.runs import Committed
 
 PAGE: Final = 500  # records read at a time while catching up
 WAITING_MAX: Final = 512  # records and deltas handed over and not yet taken
@@ -45,6 +45,7 @@ class Steps:
         self._wants_deltas = deltas
         self._waiting: deque[Item] = deque()
         self._waiting_bytes = 0
+        self._first: list[Item] = []
         self._behind = True
         self._ask_head = False
         self._nudged = False
@@ -53,12 +54,16 @@ class Steps:
         self._changed = anyio.Event()
         self._stops: list[Callable[[], None]] = [runtime.hub.listen(run_id, self._heard)]
 
-    # --- what comes in, on the event loop ------------------------------------------------------
+    async def begin(self) -> None:
+        """Read the first page, so that a run that is not there is told before anything is sent.
 
-    def ends(self, header: Header) -> None:
-        """Take from a header whether the run has ended, and with which record."""
-        if header.status in TERMINAL:
-            self._end = header.seq
+        Raises `RunNotFound`.
+        """
+        self._first = await self._read()
+        if not self._first:
+            await self._ask()
+
+    # --- what comes in, on the event loop ------------------------------------------------------
 
     def nudge(self) -> None:
         """Make a waiting reader look up."""
@@ -114,6 +119,9 @@ class Steps:
             await self._changed.wait()
 
     async def _next(self) -> list[Item]:
+        if self._first:
+            first, self._first = self._first, []
+            return first
         if self._behind:
             return await self._read()
         items = [item for item in self._waiting if self._is_next(item)]
@@ -139,6 +147,8 @@ class Steps:
         self._looked_at = self._runtime.clock.monotonic()
         if records:
             self.cursor = records[-1].seq
+            if is_last(records[-1]):
+                self._end = self.cursor
         if len(records) == PAGE:
             self._fall_behind()
         elif ask_head:
@@ -151,7 +161,8 @@ class Steps:
     async def _ask(self) -> None:
         """Ask the store where the run stands, since no commit told it."""
         header = await self._runtime.plane.runs.header(self.run_id)
-        self.ends(header)
+        if header.status in TERMINAL:
+            self._end = header.seq
         self._behind = self._behind or header.seq > self.cursor
 
     def _look_up(self) -> list[Item]:
@@ -174,3 +185,11 @@ class Steps:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:  # fmt: skip
         self.close()
+
+
+_LAST: Final = b'"idempotency_key":"system:terminal_status:'
+
+
+def is_last(record: Record) -> bool:
+    """Whether a record is the last of its run: it says how the run ended, and nothing follows it."""
+    return record.body.endswith(b'"}') and _LAST in record.body[-128:]

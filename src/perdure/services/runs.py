@@ -160,7 +160,7 @@ async def follow(
     """
     steps = Steps(runtime, run_id, after, deltas=deltas)
     try:
-        steps.ends(await runtime.plane.runs.header(run_id))
+        await steps.begin()
     except RunNotFound:
         steps.close()
         raise

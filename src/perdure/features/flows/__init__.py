@@ -5,6 +5,7 @@ from typing import Final
 from perdure.features.flows.effects import answer_user, emit_event
 from perdure.features.flows.graph import FLOW_KIND
 from perdure.features.flows.program import flow_program
+from perdure.features.flows.routes import ACTIONS, router
 from perdure.registry.effects import EffectKind
 from perdure.registry.feature import Feature
 
@@ -15,4 +16,6 @@ FEATURE: Final = Feature(
         "answer_user": EffectKind(answer_user, timeout_s=10.0),
     },
     programs={FLOW_KIND: flow_program},
+    routers=(router,),
+    actions=ACTIONS,
 )
