@@ -188,7 +188,7 @@ def _reviewed(draft: Draft, program: Program, payload: Json, effect: Open) -> De
     if payload.get("then") == "fail":
         failed = Failed("did_not_happen", "a person said that it did not happen")
         return _settle(draft, program, effect, failed, ())
-    draft.do_again(effect)
+    draft.give_back(effect)
     return draft.decision()
 
 

@@ -129,7 +129,7 @@ class Draft:
         self.doubted += (entry.key,)
         self._open(wait, entry.step_id, attempts)
 
-    def do_again(self, entry: Open) -> None:
+    def give_back(self, entry: Open) -> None:
         """Give an effect in review back to the outbox, under the same key."""
         self.open[entry.key] = entry._replace(review=False)
         self.redo += (entry.key,)
