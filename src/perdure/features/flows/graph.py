@@ -51,7 +51,6 @@ class Asked(NamedTuple):
 
     what: Effect | Wait | Start
     hold: Json = None
-    warnings: tuple[str, ...] = ()
 
 
 class Ended(NamedTuple):

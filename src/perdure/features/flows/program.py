@@ -149,9 +149,8 @@ class FlowProgram:
                 self._pass(turn, position, place, node, step)
             case Ended(output=output):
                 turn.end = Done(output)
-            case Asked(what=what, hold=hold, warnings=warnings):
+            case Asked(what=what, hold=hold):
                 turn.ask(what, position)
-                turn.warnings += warnings
                 if hold is not None:
                     write_place(turn, position, place._replace(hold=hold))
                 rest(turn, position)

@@ -46,7 +46,7 @@ ASKED: dict[str, tuple[dict[str, Json], dict[str, Json], dict[str, Json]]] = {
         "provider": "ollama", "model": "tiny", "params": {"temperature": 0.1, "max_tokens": 9, "thinking": "low"},
     }),
     "no number is no temperature": ({}, {"temperature": "hot", "seed": "x", "max_in_tokens": 0}, {}),
-    "a bound on what goes in": ({}, {"max_in_tokens": 100}, {"max_input_tokens": 100}),
+    "a bound on what goes in": ({}, {"max_in_tokens": 100}, {"params": {"temperature": 0.7, "max_input_tokens": 100}}),
     "a schema": ({}, {"resp_schema": SCHEMA}, {"response_schema": SCHEMA}),
     "a schema in a provider's wrapping": ({}, {"resp_schema": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}}, {
         "response_schema": SCHEMA,
@@ -81,20 +81,18 @@ def test_what_is_asked(
 
 def test_what_the_start_request_says_stands_between_pin_and_drawing() -> None:
     node = a_node("llm_call", *ALL, out="response", effectConfig=DRAWN)
-    asked = {"provider": "vllm", "model": "mid", "thinking": "high"}
+    asked = {"provider": "vllm", "model": "mid", "thinking": "high", "temperature": 0.5, "seed": -1}
     run = _asked(node, {"model": "big"}, **{"rt/_runtime": asked})
     payload = run.effects("llm_call")[0].payload
-    assert (payload["provider"], payload["model"], payload["params"]["thinking"]) == (
-        "vllm",
-        "big",
-        "high",
-    )
+    assert (payload["provider"], payload["model"]) == ("vllm", "big")
+    assert payload["params"] == {"temperature": 0.5, "max_tokens": 9, "thinking": "high"}
 
 
-def test_a_tool_that_is_a_bare_name_is_left_out_and_said() -> None:
-    run = _asked(a_node("llm_call", "tools", out="response"), {"tools": ["look", TOOL]})
-    assert [tool["name"] for tool in run.effects("llm_call")[0].payload["tools"]] == ["look"]
-    assert run.life.run.warnings == ("#FALLBACK it: the tool 'look' is not installed; left out",)
+def test_a_tool_that_is_a_bare_name_is_passed_on() -> None:
+    """Which tools are installed is not for a pure program to know; who makes the call says it."""
+    run = _asked(a_node("llm_call", "tools", out="response"), {"tools": ["look", TOOL, "look", 7]})
+    first, second = run.effects("llm_call")[0].payload["tools"]
+    assert (first, second["name"]) == ("look", "look")
 
 
 # --- the answer --------------------------------------------------------------------------------

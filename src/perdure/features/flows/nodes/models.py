@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.graph import Answer, Asked, Exec, Node, NodeType, Passed, Visit
+from perdure.features.flows.graph import Answer, Asked, Exec, NodeType, Passed, Visit
 from perdure.features.flows.values import (
     Pins,
     as_list,
@@ -37,8 +37,8 @@ def choice(visit: Visit, config: dict[str, Json], name: str) -> str | None:
 
 
 def thinking_of(visit: Visit, config: dict[str, Json]) -> Json:
-    """How much to think, if anybody says: a pin, the start request, the node."""
-    for source in (visit.pins, visit.vars.runtime(), config):
+    """How much to think, if anybody says."""
+    for source in _sayers(visit, config):
         value = source.get("thinking")
         if isinstance(value, bool) or filled(value) is not None:
             return value
@@ -46,14 +46,15 @@ def thinking_of(visit: Visit, config: dict[str, Json]) -> Json:
 
 
 def seed_of(visit: Visit, config: dict[str, Json]) -> int | None:
-    """The seed, where one is set; below zero means none."""
-    seed = whole(visit.pins["seed"] if "seed" in visit.pins else config.get("seed"))
-    return seed if seed is not None and seed >= 0 else None
+    """The seed, if the first who says one means one; below zero means none."""
+    said = (source.get("seed") for source in _sayers(visit, config))
+    seed = next((number for value in said if (number := whole(value)) is not None), -1)
+    return seed if seed >= 0 else None
 
 
 def temperature_of(visit: Visit, config: dict[str, Json]) -> float | None:
-    """The temperature of the pin or else of the node, where it is a number."""
-    for source in (visit.pins, config):
+    """The temperature, if anybody says one."""
+    for source in _sayers(visit, config):
         value = source.get("temperature")
         if value is not None and not isinstance(value, bool | dict | list):
             try:
@@ -61,6 +62,11 @@ def temperature_of(visit: Visit, config: dict[str, Json]) -> float | None:
             except ValueError:
                 continue
     return None
+
+
+def _sayers(visit: Visit, config: dict[str, Json]) -> tuple[Mapping[str, Json], ...]:
+    """Who may say how a call is made, the first before the others: a pin, the start request, the node."""
+    return (visit.pins, visit.vars.runtime(), config)
 
 
 def tokens_of(visit: Visit, config: dict[str, Json], direction: str) -> int | None:
@@ -124,10 +130,9 @@ def _begin(visit: Visit) -> Asked:
     node, config = visit.node, visit.node.config("effectConfig")
     use_context = uses_context(visit, config)
     prompt = text_of(visit.pins.get("prompt"))
-    tools, warnings = _tools(node, first_tools(visit, config))
     payload: dict[str, Json] = {
         "prompt": prompt,
-        "tools": tools,
+        "tools": _tools(first_tools(visit, config)),
         "params": _params(visit, config),
         "provider": choice(visit, config, "provider"),
         "model": choice(visit, config, "model"),
@@ -139,10 +144,8 @@ def _begin(visit: Visit) -> Asked:
         payload["messages"] = messages
     if schema := schema_of(visit, config):
         payload["response_schema"] = schema
-    if (limit := tokens_of(visit, config, "in")) is not None:
-        payload["max_input_tokens"] = limit
     effect = Effect("llm_call", payload, "", node.id, result_key=node.result_key)
-    return Asked(effect, hold={"prompt": prompt} if use_context else None, warnings=warnings)
+    return Asked(effect, hold={"prompt": prompt} if use_context else None)
 
 
 def first_tools(visit: Visit, config: dict[str, Json]) -> list[Json]:
@@ -150,16 +153,16 @@ def first_tools(visit: Visit, config: dict[str, Json]) -> list[Json]:
     return as_list(visit.pins["tools"] if "tools" in visit.pins else config.get("tools"))
 
 
-def _tools(node: Node, drawn: list[Json]) -> tuple[list[Json], tuple[str, ...]]:
-    """The tools that can be offered. A bare name has no schema here: it is left out, and said so."""
-    offered, warnings = [], []
+def _tools(drawn: list[Json]) -> list[Json]:
+    """The tools to offer. Of one drawn whole only the schema; a bare name stays for who knows the tools."""
+    offered: list[Json] = []
     for tool in drawn:
         if isinstance(tool, dict) and (name := filled(tool.get("name"))):
             about = {"name": name, "description": text_of(tool.get("description"))}
             offered.append({**about, "parameters": as_object(tool.get("parameters"))})
-        elif named := filled(tool):
-            warnings.append(f"#FALLBACK {node.id}: the tool {named!r} is not installed; left out")
-    return offered, tuple(warnings)
+        elif (named := filled(tool)) is not None and named not in offered:
+            offered.append(named)
+    return offered
 
 
 def _params(visit: Visit, config: dict[str, Json]) -> Json:
@@ -168,6 +171,7 @@ def _params(visit: Visit, config: dict[str, Json]) -> Json:
     optional = {
         "seed": seed_of(visit, config),
         "max_tokens": tokens_of(visit, config, "out"),
+        "max_input_tokens": tokens_of(visit, config, "in"),
         "thinking": thinking_of(visit, config),
     }
     return {**params, **{name: value for name, value in optional.items() if value is not None}}
