@@ -1,0 +1,133 @@
+"""A journey: a gateway under load that dies again and again, and is held to its word at the end."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from tests.journeys.disk import Disk
+from tests.journeys.gateway import Ended, Gateway, Nursery
+from tests.journeys.load import Load
+from tests.journeys.promises import books, check, check_counts, until_quiet
+from tests.journeys.wire import Wire
+from tests.journeys.witness import Witness
+from tests.support.counter import Counter
+
+STARTERS: Final = 4
+SEED: Final = 1
+
+
+@dataclass
+class Journey:
+    """Everything that takes part."""
+
+    gateway: Gateway
+    disk: Disk
+    counter: Counter
+    wire: Wire
+    witness: Witness
+    load: Load
+
+    async def mourn(self) -> None:
+        """A life has ended: note what may have happened, and nobody knows."""
+        assert await self.gateway.ended() == -signal.SIGKILL
+        await asyncio.to_thread(self.disk.settle)
+        self.witness.doubted |= await asyncio.to_thread(self.disk.dispatched)
+
+    async def kill(self) -> None:
+        """End this life now."""
+        await self.gateway.kill()
+        await self.mourn()
+
+    async def die_at(self, probe: str) -> None:
+        """Live until a probe ends it, which may be before anybody was answered."""
+        try:
+            await self.gateway.start(probe=probe)
+        except Ended:
+            return
+        await self.mourn()
+
+
+@asynccontextmanager
+async def a_journey(
+    folder: Path, counter: Counter, born: Nursery, postgres: str | None
+) -> AsyncIterator[Journey]:
+    """A journey that has not begun, on data that are not there yet."""
+    data_dir = folder / "data"
+    gateway = Gateway(born, data_dir, counter.url, postgres)
+    async with Wire(gateway) as wire:
+        witness = Witness()
+        load = Load(wire, witness, counter, SEED)
+        yield Journey(gateway, Disk(data_dir, postgres), counter, wire, witness, load)
+
+
+async def travel(
+    journey: Journey, keys: Sequence[str], dying: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Start a run for each key while the gateway dies as `dying` says; then let it live, until all is quiet."""
+    load = journey.load
+    background = [
+        asyncio.ensure_future(one)
+        for one in (load.answer(), load.read(), load.follow(), load.look())
+    ]
+    starting = [
+        asyncio.ensure_future(load.start(keys[first::STARTERS])) for first in range(STARTERS)
+    ]
+    try:
+        await unless_failing(dying(), *background, *starting)
+        await journey.gateway.start()
+        load.allow(len(keys))
+        await unless_failing(asyncio.gather(*starting), *background)
+        load.settling = 0.0
+        await unless_failing(until_quiet(journey.wire, "review", "child"), *background)
+    finally:
+        for task in (*starting, *background):
+            task.cancel()
+        await asyncio.gather(*starting, *background, return_exceptions=True)
+
+
+async def unless_failing(work: Any, *beside: "asyncio.Future[Any]") -> None:
+    """Do some work; raise at once what goes wrong beside it."""
+    task = asyncio.ensure_future(work)
+    left = {task, *beside}
+    while not task.done():
+        done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+    task.result()
+
+
+async def arrive(journey: Journey) -> None:
+    """Hold the gateway to its word; then settle what is in review, and hold it to its word again."""
+    read = await books(journey.wire, journey.counter, journey.witness)
+    await check(journey.wire, journey.witness, read, journey.disk)
+    journey.load.settling = 1.0
+    settling = asyncio.ensure_future(journey.load.answer())
+    await unless_failing(until_quiet(journey.wire), settling)
+    settling.cancel()
+    read = await books(journey.wire, journey.counter, journey.witness)
+    check_counts(journey.witness, read)
+    assert read.in_review() == set()
+    assert all(
+        row.disposition not in ("pending", "review") for row in journey.disk.outbox().values()
+    )
+
+
+def random_kills(
+    journey: Journey, kills: int, runs_a_life: int, seed: int
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    """So many lives, each ended at a random time after it began to answer."""
+    chance = Random(seed)
+
+    async def dying() -> None:
+        for _ in range(kills):
+            await journey.gateway.start()
+            journey.load.allow(runs_a_life)
+            await asyncio.sleep(chance.uniform(0.02, 0.5))
+            await journey.kill()
+
+    return dying

@@ -1,0 +1,155 @@
+"""What goes on while a gateway is killed: runs are started, answered, cancelled, paused and read, all over HTTP."""
+
+import asyncio
+from collections.abc import Sequence
+from random import Random
+from typing import Any, Final
+
+import httpx2
+
+from tests.journeys.wire import Wire, record_in, records_in
+from tests.journeys.witness import Sent, Witness
+from tests.support.counter import Counter
+
+LOOK_S: Final = 0.02  # between two looks at the same thing
+RECENT: Final = 40  # runs that readers choose among
+GROWING: Final = ["grow:30000", "read"] * 6
+PARTS: Final[Sequence[Sequence[Any]]] = (
+    ("idempotent", "once", "read"),
+    ("once?delay=0.05", "idempotent*3", "once"),
+    ("wait", "once", "idempotent"),
+    ({"child": ["once", "idempotent?delay=0.02", "once"]}, "idempotent"),
+    ("timer:0.05", "once"),
+    ({"parallel": ["once", "idempotent", "read", "once?delay=0.03"]}, "once"),
+    ({"child": [{"child": ["wait", "once"]}, "once"]},),
+    (*GROWING, "once"),
+    ("idempotent*8", "once*4", "read*4"),
+)
+DOUBTFUL: Final = ("once?hang=1",)  # happens, and nobody is told
+
+
+def a_plan(chance: Random) -> list[Any]:
+    """A plan of a few parts."""
+    parts = chance.choices(PARTS, k=chance.randint(2, 4))
+    if chance.random() < 0.05:
+        parts.append(DOUBTFUL)
+    return [word for part in parts for word in part]
+
+
+class Load:
+    """Somebody who uses the gateway and notes what was acknowledged. Its loops go on until they are cancelled."""
+
+    def __init__(self, wire: Wire, witness: Witness, counter: Counter, seed: int) -> None:
+        self._wire, self._witness, self._counter = wire, witness, counter
+        self._chance = Random(seed)
+        self._room = asyncio.Semaphore(0)
+        self._decided: dict[
+            str, Any
+        ] = {}  # the payload of each command, so that a repeat is the same
+        self.settling = 0.02  # how likely a review is settled when it is seen
+
+    # --- runs --------------------------------------------------------------------------------
+
+    def allow(self, runs: int) -> None:
+        """Let so many more runs be started."""
+        for _ in range(runs):
+            self._room.release()
+
+    async def start(self, keys: Sequence[str]) -> None:
+        """Start a run for each key, one after the other, when there is leave to; cancel or pause a few."""
+        for key in keys:
+            await self._room.acquire()
+            plan = self._witness.plans.setdefault(key, a_plan(self._chance))
+            run_id = await self._wire.start(key, plan)
+            self._witness.runs[key] = run_id
+            fate = self._chance.random()
+            if fate < 0.08:
+                await asyncio.sleep(self._chance.random() * 0.2)
+                await self._send(f"cancel:{run_id}", run_id, "cancel", {"reason": "by chance"})
+            elif fate < 0.16:
+                await self._send(f"pause:{run_id}", run_id, "pause", {})
+                await asyncio.sleep(self._chance.random() * 0.2)
+                await self._send(f"unpause:{run_id}", run_id, "resume", {})
+
+    async def _send(self, command_id: str, run_id: str, kind: str, payload: Any) -> None:
+        """Send a command until it is acknowledged, or refused because it came too late."""
+        payload = self._decided.setdefault(command_id, payload)
+        answer = await self._wire.command(command_id, run_id, kind, payload)
+        if answer.status_code == 200:
+            self._witness.commands[command_id] = Sent(run_id, kind, payload)
+        else:
+            assert answer.status_code == 409, f"{command_id}: {answer.status_code} {answer.text}"
+
+    # --- answers -----------------------------------------------------------------------------
+
+    async def answer(self) -> None:
+        """Answer whatever a person is asked, for as long as it takes."""
+        while True:
+            for run in await self._wire.runs(status="waiting"):
+                if run["waiting"] is not None and run["waiting"]["reason"] == "user":
+                    await self._answer(run["run_id"], run["waiting"])
+            await asyncio.sleep(LOOK_S)
+
+    async def _answer(self, run_id: str, waiting: Any) -> None:
+        key, details = waiting["wait_key"], waiting["details"]
+        if not key.startswith("review:"):
+            answer = {"wait_key": key, "payload": {"response": "go on"}}
+            await self._send(f"answer:{run_id}:{key}", run_id, "resume", answer)
+        elif self._chance.random() < self.settling:
+            deed = details["effect"]["payload"]["deed"]
+            answer = {"wait_key": key, "payload": self._resolution(deed)}
+            await self._send(f"{key}:{details['dispatched_at']}", run_id, "resume", answer)
+
+    def _resolution(self, deed: str) -> dict[str, Any]:
+        """What a person would say who went and looked."""
+        done = self._counter.counts().get(deed)
+        if done is not None and done.calls:
+            return {"resolution": "happened", "result": {"deed": deed}}
+        return {"resolution": "did_not_happen", "then": self._chance.choice(["retry", "fail"])}
+
+    # --- readers -----------------------------------------------------------------------------
+
+    async def read(self) -> None:
+        """Read pages of ledgers, now from the start and now from where the last one ended."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if run_id := self._one_of_the_last():
+                after = self._chance.choice([0, self._witness.known(run_id)])
+                for seq, record in enumerate(
+                    records_in(await self._wire.page(run_id, after)), after + 1
+                ):
+                    self._witness.see(run_id, seq, record)
+
+    async def follow(self) -> None:
+        """Follow ledgers as they grow, each until it ends, is cut, or was followed for a while."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if run_id := self._one_of_the_last():
+                try:
+                    async with asyncio.timeout(0.5):
+                        await self._follow(run_id)
+                except (httpx2.TransportError, TimeoutError):
+                    continue
+
+    async def _follow(self, run_id: str) -> None:
+        async with self._wire.stream(run_id, self._witness.known(run_id)) as frames:
+            async for frame in frames:
+                if frame.event == "step":
+                    self._witness.see(run_id, frame.id, record_in(frame))
+
+    def _one_of_the_last(self) -> str | None:
+        last = list(self._witness.runs.values())[-RECENT:]
+        return self._chance.choice(last) if last else None
+
+    # --- availability ------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Look all the time whether the gateway answers."""
+        while True:
+            self._witness.asked += 1
+            try:
+                answer = await self._wire.once("GET", "/healthz")
+                self._witness.answered += answer.status_code == 200
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(LOOK_S)
