@@ -14,6 +14,7 @@ EMBEDDED_TOKENS_MAX: Final = (
     512  # where a request names no bound; a toy does not always find its end
 )
 EMBEDDED_TEMPERATURE: Final = 0.3
+EMBEDDED_SAMPLING: Final = {"min_p": 0.5, "top_k": 5, "repeat_penalty": 1.1}  # else it wanders off
 TOY: Final = (
     "The embedded model is a toy of 135 million parameters: it shows that everything works, and knows little. "
     f"To use a better one, set PERDURE_PROVIDER_<NAME>_BASE_URL (and _API_KEY) and {MODEL_SETTING}=<name>/<model>."
@@ -85,6 +86,6 @@ def _of_the_embedded(
     plain = {**payload, "params": params, "tools": []}
     if tools:
         plain["response_schema"] = schema_for(tools, payload.get("response_schema"))
-    body = body_of(target.model, told(messages, tools), plain)
+    body = body_of(target.model, told(messages, tools), plain) | EMBEDDED_SAMPLING
     toy = f"{UNASKED}{TOY}" if target.unasked else TOY
     return Asked(body, (*notices, toy), by_schema=bool(tools))

@@ -4,6 +4,7 @@ import json
 import secrets
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -108,8 +109,9 @@ class EmbeddedServer:
             "context": CONTEXT,
         }
         line = b""
-        try:
+        with suppress(anyio.BrokenResourceError):  # gone already; it may have said why
             await process.stdin.send(json.dumps(order).encode() + b"\n")
+        try:
             while not line.endswith(b"\n"):
                 line += await process.stdout.receive()
         except (anyio.EndOfStream, anyio.BrokenResourceError):
