@@ -79,7 +79,7 @@ class SqlPlane:
         loop = asyncio.get_running_loop()
         content = ContentFolder(folder)
         told = Told(config.on_commit, config.on_mail)
-        self._database = database
+        self.database: Final = database
         self._batches = SqlBatches(database, content, told, config.probe)
         self._writer = Writer(self._batches, config.pools.writers, loop)
         self._reader = Reader(database, config.pools.readers, loop)
@@ -94,12 +94,12 @@ class SqlPlane:
     @property
     def facts(self) -> Facts:
         """What is true of the database underneath."""
-        return self._database.facts
+        return self.database.facts
 
     @property
     def alone(self) -> bool:
         """Whether no other process can hold this plane."""
-        return self._database.facts.alone
+        return self.database.facts.alone
 
     async def ready(self) -> None:
         """Answer if the store can read and write. Raises `StoreFailed`."""
@@ -113,7 +113,7 @@ class SqlPlane:
         if not self._closed:
             self._closed = True
             await self._writer.close()
-            await self._reader.run(self._database.close)
+            await self._reader.run(self.database.close)
 
 
 async def open_sqlite_plane(folder: Path, config: PlaneConfig) -> SqlPlane:

@@ -147,7 +147,7 @@ def many_of(statement: Rows) -> Many:
     return Many(text, tuple(_pack_of(it) for it in types))
 
 
-_PLACE: Final = re.compile(r"%s(?:::[A-Z ]+)?")
+_PLACE: Final = re.compile(r"%s(?:::[A-Z]+(?: PRECISION)?)?")
 _VALUES: Final = re.compile(r"VALUES \(([^)]*)\)")
 
 

@@ -39,15 +39,15 @@ class Mailed(NamedTuple, Generic[T]):
     run_ids: tuple[RunId, ...]
 
 
-class Job(NamedTuple):
-    """What waits to be written: a `Commit` or a `Work`, and the future of its caller."""
+class Handed(NamedTuple):
+    """What was handed in: a `Commit` or a `Work`, and the future of its caller."""
 
     what: Any
     future: "asyncio.Future[Any]"
 
 
 class Answer(NamedTuple):
-    """What came of a job."""
+    """What came of what was handed in."""
 
     value: Any = None
     error: BaseException | None = None
@@ -74,7 +74,7 @@ class Writer:
     ) -> None:
         """Write `batches` on `threads`, and answer on `loop`."""
         self._batches, self._threads, self._loop = batches, threads, loop
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[Handed] = deque()
         self._lock = Lock()  # between the loop and the thread that writes
         self._busy = False  # a thread writes, or is about to
         self._closed = False
@@ -85,7 +85,7 @@ class Writer:
             raise Unavailable("the store is closed")
         future: asyncio.Future[Any] = self._loop.create_future()
         with self._lock:
-            self._waiting.append(Job(what, future))
+            self._waiting.append(Handed(what, future))
             begins, self._busy = not self._busy, True
         if begins:
             # Whatever else becomes ready in this turn of the loop is to be in the same batch.
@@ -114,30 +114,30 @@ class Writer:
                 return True
             answers: list[Answer] | None = None
             try:
-                answers = self._batches.write([job.what for job in batch])
+                answers = self._batches.write([one.what for one in batch])
             finally:  # even a bug is an answer: nobody waits for ever
                 answers = answers or [Answer(error=sys.exc_info()[1]) for _ in batch]
                 with suppress(RuntimeError):  # the loop is gone, and with it everyone who waits
                     self._loop.call_soon_threadsafe(self._answer, batch, answers)
         return False
 
-    def _next(self) -> list[Job]:
+    def _next(self) -> list[Handed]:
         with self._lock:
             count = min(len(self._waiting), BATCH_MAX)
             self._busy = count > 0
             return [self._waiting.popleft() for _ in range(count)]
 
-    def _answer(self, batch: Sequence[Job], answers: Sequence[Answer]) -> None:
+    def _answer(self, batch: Sequence[Handed], answers: Sequence[Answer]) -> None:
         try:
-            self._batches.tell([job.what for job in batch], answers)
+            self._batches.tell([one.what for one in batch], answers)
         finally:
-            for job, answer in zip(batch, answers, strict=True):
-                if job.future.done():  # its caller has gone; what is written is written
+            for one, answer in zip(batch, answers, strict=True):
+                if one.future.done():  # its caller has gone; what is written is written
                     continue
                 if answer.error is None:
-                    job.future.set_result(answer.value)
+                    one.future.set_result(answer.value)
                 else:
-                    job.future.set_exception(answer.error)
+                    one.future.set_exception(answer.error)
 
     async def close(self) -> None:
         """Write what was handed in, and take nothing more. Twice is as good as once."""

@@ -1,0 +1,101 @@
+"""What is promised of bundles: a version never changes unseen, and bytes stay for the runs that need them."""
+
+import asyncio
+from hashlib import sha256
+
+import pytest
+
+from perdure.errors import BundleExists, BundleNotFound, StoreFailed
+from perdure.ids import BundleSha
+from perdure.stores.bundles import Installed
+from tests.support.builders import AT
+from tests.support.planes import Store
+
+pytestmark = pytest.mark.anyio
+
+
+def facts_of(content: bytes, bundle_id: str = "b", version: str = "1.0.0") -> Installed:
+    """The facts of a bundle of these bytes."""
+    sha = BundleSha(sha256(content).hexdigest())
+    return Installed(bundle_id, version, sha, len(content), AT, AT, {"flows": ["main"], "n": None})
+
+
+async def install(store: Store, content: bytes, *names: str, overwrite: bool = False) -> bool:
+    """Install a bundle; whether it was new."""
+    facts = facts_of(content, *names)
+    installed, new = await store.plane.bundles.install(content, facts, overwrite=overwrite)
+    assert installed.sha256 == facts.sha256
+    return new
+
+
+async def test_a_bundle_is_installed_once(store: Store) -> None:
+    assert await install(store, b"one")
+    assert not await install(store, b"one")
+    await store.open_again()
+    assert await store.plane.bundles.list() == [facts_of(b"one")]
+    assert await store.plane.bundles.content(facts_of(b"one").sha256) == b"one"
+
+
+async def test_a_version_with_other_bytes_is_refused_unless_it_is_wished(store: Store) -> None:
+    await install(store, b"one")
+    with pytest.raises(BundleExists):
+        await install(store, b"other")
+    assert await store.plane.bundles.list() == [facts_of(b"one")]
+    assert await install(store, b"other", overwrite=True)
+    assert await store.plane.bundles.list() == [facts_of(b"other")]
+    assert await store.plane.bundles.content(facts_of(b"one").sha256) == b"one"
+
+
+async def test_bundles_are_listed_by_id_and_version(store: Store) -> None:
+    for bundle_id, version in (("b", "2.0.0"), ("a", "1.0.0"), ("b", "1.0.0")):
+        await install(store, f"{bundle_id}{version}".encode(), bundle_id, version)
+    listed = [(it.bundle_id, it.bundle_version) for it in await store.plane.bundles.list()]
+    assert listed == [("a", "1.0.0"), ("b", "1.0.0"), ("b", "2.0.0")]
+
+
+async def test_bytes_outlive_the_removal(store: Store) -> None:
+    for version in ("1.0.0", "2.0.0", "3.0.0"):
+        await install(store, version.encode(), "b", version)
+    assert await store.plane.bundles.remove("b", "1.0.0") == 1
+    assert await store.plane.bundles.remove("b", "1.0.0") == 0
+    assert await store.plane.bundles.remove("b", None) == 2
+    assert await store.plane.bundles.list() == []
+    assert await store.plane.bundles.content(facts_of(b"1.0.0").sha256) == b"1.0.0"
+
+
+async def test_bytes_may_be_kept_without_being_installed(store: Store) -> None:
+    sha = facts_of(b"draft").sha256
+    for _ in range(2):
+        await store.plane.bundles.keep(b"draft", sha)
+    assert await store.plane.bundles.content(sha) == b"draft"
+    assert await store.plane.bundles.list() == []
+    with pytest.raises(StoreFailed):
+        await store.plane.bundles.keep(b"other", sha)
+
+
+@pytest.mark.parametrize("sha", ["0" * 64, "../../plane.db", "", "x" * 64])
+async def test_bytes_that_nobody_kept_are_not_found(store: Store, sha: str) -> None:
+    with pytest.raises(BundleNotFound):
+        await store.plane.bundles.content(BundleSha(sha))
+
+
+async def test_a_flow_is_deprecated_and_undeprecated(store: Store) -> None:
+    await install(store, b"1", "b", "1.0.0")
+    await install(store, b"2", "b", "2.0.0")
+    await install(store, b"3", "other", "1.0.0")
+    mark = {"at": AT, "reason": "old"}
+    assert await store.plane.bundles.deprecate("b", "main", mark)
+    assert not await store.plane.bundles.deprecate("b", "main", mark)
+    assert await store.plane.bundles.deprecate("b", "*", mark)
+    assert [dict(it.deprecated) for it in await store.plane.bundles.list()] == [
+        {"main": mark, "*": mark}, {"main": mark, "*": mark}, {},
+    ]  # fmt: skip
+    assert await store.plane.bundles.deprecate("b", "main", None)
+    assert not await store.plane.bundles.deprecate("b", "main", None)
+    assert not await store.plane.bundles.deprecate("nobody", "main", mark)
+    assert dict((await store.plane.bundles.list())[0].deprecated) == {"*": mark}
+
+
+async def test_of_eight_installs_of_one_version_one_is_new(store: Store) -> None:
+    installed = await asyncio.gather(*(install(store, b"one") for _ in range(8)))
+    assert sorted(installed) == [*[False] * 7, True]

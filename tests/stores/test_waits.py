@@ -1,0 +1,81 @@
+"""What is promised of waits by time: none is forgotten, and none comes early."""
+
+from datetime import timedelta
+
+import pytest
+
+from perdure.clock import text_of
+from perdure.kernel.model import Cancel, Hold, Release
+from perdure.stores.waits import DueWait
+from tests.support.branches import Ask, Branches, Listen, Sleep
+from tests.support.clock import START
+from tests.support.driving import a_driven_run
+from tests.support.planes import Store
+
+pytestmark = pytest.mark.anyio
+
+
+def after(seconds: float) -> str:
+    """The time so long after the start."""
+    return text_of(START + timedelta(seconds=seconds))
+
+
+async def test_waits_come_due_earliest_first_and_none_early(store: Store) -> None:
+    slow = await a_driven_run(store.plane, Branches((Sleep(30),), (Sleep(10),)), "slow")
+    quick = await a_driven_run(store.plane, Branches((Listen(20),), (Ask(),)), "quick")
+    assert await store.plane.waits.next_due() == after(10)
+    assert await store.plane.waits.due(now=after(9.999999), limit=9) == []
+    first, second = slow.opened("1.0"), quick.opened("0.0")
+    assert await store.plane.waits.due(now=after(20), limit=9) == [
+        DueWait(slow.id, first.key, first.seq, after(10)),
+        DueWait(quick.id, second.key, second.seq, after(20)),
+    ]
+    assert len(await store.plane.waits.due(now=after(30), limit=9)) == 3
+
+
+async def test_pages_of_due_waits_have_no_gap_and_no_repeat(store: Store) -> None:
+    for n in range(4):
+        await a_driven_run(store.plane, Branches(*[(Sleep(5 + n % 2),)] * 3), f"run {n}")
+    seen: list[DueWait] = []
+    while page := await store.plane.waits.due(
+        now=after(9), limit=5, after=seen[-1] if seen else None
+    ):
+        seen += page
+    assert len(seen) == len(set(seen)) == 12
+    assert [it.due for it in seen] == sorted(it.due for it in seen)
+
+
+async def test_a_wait_that_closed_is_not_due(store: Store) -> None:
+    driven = await a_driven_run(store.plane, Branches((Sleep(5),), (Sleep(6),)))
+    await driven.come_due("0.0")
+    assert await store.plane.waits.next_due() == after(6)
+    await driven.deliver(Cancel())
+    assert await store.plane.waits.next_due() is None
+    assert await store.plane.waits.due(now=after(99), limit=9) == []
+
+
+async def test_waits_of_a_held_run_are_not_due_until_its_release(store: Store) -> None:
+    driven = await a_driven_run(store.plane, Branches((Sleep(5),)))
+    await driven.deliver(Hold())
+    assert await store.plane.waits.next_due() is None
+    assert await store.plane.waits.due(now=after(99), limit=9) == []
+    await driven.deliver(Release())
+    assert await store.plane.waits.next_due() == after(5)
+    (due,) = await store.plane.waits.due(now=after(5), limit=9)
+    assert due.run_id == driven.id
+
+
+async def test_a_wait_without_a_time_is_never_due(store: Store) -> None:
+    await a_driven_run(store.plane, Branches((Ask(),)))
+    assert await store.plane.waits.next_due() is None
+
+
+async def test_who_decided_is_kept_with_the_wait(store: Store) -> None:
+    driven = await a_driven_run(store.plane, Branches((Ask(),), (Ask(),)))
+    await driven.answer("0.0", by="alice")
+    rows = store.tamper(
+        "SELECT decided_by, closed_seq, body IS NULL FROM waits WHERE closed_seq IS NOT NULL"
+    )
+    assert [(who, seq, bool(empty)) for who, seq, empty in rows] == [
+        ("alice", driven.run.seq, True)
+    ]
