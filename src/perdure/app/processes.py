@@ -91,30 +91,37 @@ async def _served(
     async with build(settings, features=features, with_runner=with_runner, probe=probe) as app:
         server = _server(app)
         async with anyio.create_task_group() as group:
-            group.start_soon(_stop_at_signal, app, server, group)
-            if app.runner is not None:
-                group.start_soon(app.runner.serve)
-            group.start_soon(server.serve, [listening])
-            await server.up.wait()
-            gc.freeze()  # what was made at start lives as long as the process
-            log.info("serving", url=url)
-            await main(url)
+            beside = anyio.CancelScope()
+            group.start_soon(_stop_at_signal, app, server, group, beside)
+            async with anyio.create_task_group() as serving:
+                if app.runner is not None:
+                    serving.start_soon(app.runner.serve)
+                serving.start_soon(server.serve, [listening])
+                await server.up.wait()
+                gc.freeze()  # what was made at start lives as long as the process
+                log.info("serving", url=url)
+                with beside:
+                    await main(url)
+            group.cancel_scope.cancel()  # nothing is left to stop
 
 
 async def _only_running(settings: Settings) -> None:
     set_up_logs(settings)
     async with build(settings) as app, anyio.create_task_group() as group:
-        group.start_soon(_stop_at_signal, app, None, group)
+        group.start_soon(_stop_at_signal, app, None, group, anyio.CancelScope())
         if app.runner is not None:
             await app.runner.serve()
         group.cancel_scope.cancel()
 
 
-async def _stop_at_signal(app: App, server: _Server | None, group: anyio.abc.TaskGroup) -> None:
+async def _stop_at_signal(
+    app: App, server: _Server | None, group: anyio.abc.TaskGroup, beside: anyio.CancelScope
+) -> None:
     """Wait for the first signal, end everything in order, and leave at once at the second."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         await _next(signals)
         log.info("stopping")
+        beside.cancel()
         app.closing.close()
         if app.runner is not None:
             app.runner.stop()
