@@ -3,8 +3,8 @@
 import pytest
 
 from perdure.ids import Key
-from perdure.kernel.decide import Folding, decide, deciding
-from perdure.kernel.fold import limit_reached
+from perdure.kernel.decide import decide, decide_a_slice
+from perdure.kernel.fold import Fold, limit_reached
 from perdure.kernel.limits import SLICE, Limits
 from perdure.kernel.model import GONE, Advance, Arrived, Cells, Decision, Event, Ok, Run, Status
 from perdure.kernel.program import Done, Fail, Move
@@ -91,20 +91,18 @@ def test_a_long_fold_pauses_after_every_slice_and_decides_the_same(moves: int) -
         {"begin": Move(more=True), "more": [*[Move(more=True)] * (moves - 1), END]}
     )
     run = a_run(ready=True)
-    pauses, decision = driven(deciding(run, Advance(), program, {}, START))
+    pauses, decision = driven(decide_a_slice(run, Advance(), program, {}, START))
     assert pauses == moves // SLICE
     assert decision == decide(run, Advance(), program, {}, START)
 
 
-def driven(folding: Folding) -> tuple[int, Decision]:
+def driven(decided: Decision | Fold) -> tuple[int, Decision]:
     """How often a fold paused, and what it decided."""
     pauses = 0
-    while True:
-        try:
-            next(folding)
-        except StopIteration as stop:
-            return pauses, stop.value
+    while isinstance(decided, Fold):
+        decided = decided.on()
         pauses += 1
+    return pauses, decided
 
 
 def test_a_fold_that_writes_too_many_records_ends_between_two_slices() -> None:

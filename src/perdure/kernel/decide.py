@@ -19,7 +19,7 @@ A run under a hold records what arrives and asks its program nothing; what it wo
 asked waits in cells named `rt/held/…` until the release. A run that has ended stays as it is.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from typing import Final
@@ -58,7 +58,6 @@ from perdure.kernel.values import Json
 HELD: Final = "rt/held/"
 
 Kept = Arrived | Answered | Told  # what a program may be asked about after a hold
-Folding = Generator[None, None, Decision]
 
 
 def decide(
@@ -69,31 +68,16 @@ def decide(
     A late or repeated event changes nothing: its disposition says so, and delivering an event
     twice is always safe. Never raises for what a caller sent.
     """
-    decided = _decided(run, event, program, cells, at)
+    decided = decide_a_slice(run, event, program, cells, at)
     while isinstance(decided, Fold):
         decided = decided.on()
     return decided
 
 
-def deciding(
-    run: Run, event: Event, program: Program, cells: Mapping[str, Json], at: datetime
-) -> Folding:
-    """The same, with a pause after every `SLICE` moves for a driver that must not block."""
-    decided = _decided(run, event, program, cells, at)
-    while isinstance(decided, Fold):
-        yield
-        decided = decided.on()
-    return decided
-
-
-def ignored(run: Run, why: str) -> Decision:
-    """A decision that changes nothing, and says why."""
-    return Decision(run=run, read_version=run.version, disposition=f"ignored: {why}")
-
-
-def _decided(
+def decide_a_slice(
     run: Run, event: Event, program: Program, cells: Mapping[str, Json], at: datetime
 ) -> Decision | Fold:
+    """The same for a driver that must not block: the decision, or after `SLICE` moves the rest of the fold."""
     if run.status in TERMINAL:
         return ignored(run, "the run has ended")
     draft = Draft(run, View(cells), Moment(run.birth, run.version, at))
@@ -106,6 +90,11 @@ def _decided(
             return _due(draft, program, event)
         case _:
             return _of_the_run(draft, program, event)
+
+
+def ignored(run: Run, why: str) -> Decision:
+    """A decision that changes nothing, and says why."""
+    return Decision(run=run, read_version=run.version, disposition=f"ignored: {why}")
 
 
 def _of_the_run(

@@ -13,7 +13,8 @@ from perdure.errors import (
     FlowRefused,
     VersionConflict,
 )
-from perdure.kernel.decide import Folding, deciding
+from perdure.kernel.decide import decide, decide_a_slice
+from perdure.kernel.fold import Fold
 from perdure.kernel.model import TERMINAL, Cancel, Decision, Event, Fault, Hold, Release, Run
 from perdure.kernel.program import Moment, Move, Program, View
 from perdure.runner.hot import Delivery, HotRun
@@ -87,26 +88,24 @@ async def _decided(lane: Lane, hot: HotRun, run: Run, event: Event) -> Decision 
         program, event = _SILENT, Fault(absent.code, absent.detail)
     at = lane.runtime.clock.now()
     with containing("program", run_id=hot.id) as contained:
-        return await _in_slices(lane, hot, event, deciding(run, event, program, hot.cells, at))
+        decided = decide_a_slice(run, event, program, hot.cells, at)
+        return decided if isinstance(decided, Decision) else await _on(lane, hot, event, decided)
     fault = Fault("program_bug", f"the program raised {contained.bug}")
-    return await _in_slices(lane, hot, fault, deciding(run, fault, _SILENT, hot.cells, at))
+    return decide(run, fault, _SILENT, hot.cells, at)
 
 
-async def _in_slices(lane: Lane, hot: HotRun, event: Event, folding: Folding) -> Decision | None:
+async def _on(lane: Lane, hot: HotRun, event: Event, fold: Fold) -> Decision | None:
     """Let a long fold block nobody, and give it up where a cancel waits behind it."""
     clock = lane.runtime.clock
     sliced_at = clock.monotonic()
-    while True:
-        try:
-            next(folding)
-        except StopIteration as stop:
-            decision: Decision = stop.value
-            return decision
+    while isinstance(decided := fold.on(), Fold):
+        fold = decided
         if clock.monotonic() - sliced_at >= lane.config.slice_s:
             await anyio.lowlevel.checkpoint()
             sliced_at = clock.monotonic()
             if _cancel_first(hot, event):
                 return None
+    return decided
 
 
 def _cancel_first(hot: HotRun, event: Event) -> bool:

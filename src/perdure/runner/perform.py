@@ -36,7 +36,8 @@ async def perform(lane: Lane, hot: HotRun, pending: Pending) -> Arrived | None:
         detail = f"nothing here performs effects of the kind {pending.effect.kind!r}"
         return Arrived(pending.key, Failed("not_configured", detail))
     under_way = hot.under_way[pending.key] = UnderWay()
-    await lane.until(lambda: lane.performing < lane.config.effects_at_once)
+    if lane.performing >= lane.config.effects_at_once:
+        await lane.until(lambda: lane.performing < lane.config.effects_at_once)
     lane.performing += 1
     try:
         return await _tried(lane, run, pending, kind, under_way)
