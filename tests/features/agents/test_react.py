@@ -2,8 +2,22 @@
 
 import pytest
 
-from perdure.kernel.model import Effect, EffectClass, Failed, Hold, Release
+from perdure.features.agents.react import React
+from perdure.ids import Key
+from perdure.kernel.model import (
+    Arrived,
+    Effect,
+    EffectClass,
+    Failed,
+    Hold,
+    Release,
+    Told,
+    Unknown,
+)
+from perdure.kernel.program import Fail, Moment, View
 from tests.support.agents import FAILED, Agent, came, said
+from tests.support.builders import AT, a_birth
+from tests.support.clock import START
 
 
 def test_an_answer_in_words_is_the_end() -> None:
@@ -187,3 +201,17 @@ def test_nothing_is_asked_for_while_a_run_is_held() -> None:
     assert agent.tags == []
     agent.world.deliver(agent.id, Release())
     assert [it["content"] for it in agent.asked()["messages"][-2:]] == ["A", "B"]
+
+
+def test_a_word_that_answers_nothing_changes_nothing() -> None:
+    agent = Agent()
+    before = agent.cells("")
+    agent.world.deliver(agent.id, Told({"say": "hurry"}))
+    assert (agent.tags, agent.cells("")) == (["reason"], before)
+
+
+def test_a_doubt_about_the_model_ends_the_run_as_failed() -> None:
+    cells = View({"in/prompt": "x", "ctl/react": {"began": AT, "iteration": 1}})
+    arrived = Arrived(Key("k"), Unknown("cut"), tag="reason")
+    move = React({}).next(cells, arrived, Moment(a_birth(), 2, START))
+    assert move.end == Fail("unknown_outcome", "cut")

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from perdure.features.models.effects import llm_call_kind, outcome_of
+from perdure.adapters.egress import Egress, EgressLimits
+from perdure.clock import SystemClock
+from perdure.features.models.effects import Address, Embedded, llm_call_kind, outcome_of
 from perdure.features.models.settings import ModelsConfig, Provider
 from perdure.kernel.model import Effect, EffectClass, Failed, Ok, Unknown
 from perdure.kernel.values import fault_of
 from perdure.runner.retry import Again, after
 from perdure.stores.http import HttpFailed
-from tests.support.loopback import unused_port
+from tests.support.loopback import Call, Exchange, Loopback, unused_port
 from tests.support.models import Asker, a_question, an_asker, config_for, scripted
 from tests.support.openai_server import MODEL, Answer, OpenAiServer
 
@@ -172,6 +174,64 @@ async def test_a_provider_says_when_to_come_back(asker: Asker) -> None:
 async def test_an_answer_cut_on_its_way_is_unknown(asker: Asker, cut_after: int) -> None:
     outcome, _ = await ask(asker, Answer("one two three", cut_after=cut_after))
     assert isinstance(outcome, Unknown)
+
+
+STREAMS: dict[str, tuple[str, str | type[Ok] | type[Unknown]]] = {
+    "no end, but finished": (
+        'data: {"choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}]}',
+        Ok,
+    ),
+    "no end and not finished": ('data: {"choices": [{"delta": {"content": "x"}}]}\n\n', Unknown),
+    "the end without an empty line": (
+        'data: {"choices": [{"delta": {"content": "x"}}]}\n\ndata: [DONE]',
+        Ok,
+    ),
+    "an error with a status": (
+        'data: {"error": {"code": 429, "message": "slow"}}\n\n',
+        "provider_rate_limited",
+    ),
+    "an error without one": ('data: {"error": {"message": "broken"}}\n\n', "provider_failed"),
+    "an error in a word": ('data: {"error": "broken"}\n\n', "provider_failed"),
+    "nothing at all": ("", Unknown),
+}
+
+
+@pytest.mark.parametrize("how", STREAMS)
+async def test_a_stream_may_end_in_many_ways(asker: Asker, how: str) -> None:
+    text, expected = STREAMS[how]
+
+    def answer(call: Call, exchange: Exchange) -> None:
+        exchange.reply(200, text.encode(), {"content-type": "text/event-stream; charset=utf-8"})
+
+    with Loopback(answer) as server:
+        config = ModelsConfig({"x": Provider("x", server.url)}, {"output.text": "x/m"})
+        outcome = await asker.ask(config)
+    if isinstance(expected, str):
+        assert isinstance(outcome, Failed)
+        assert outcome.code == expected
+    else:
+        assert isinstance(outcome, expected)
+
+
+async def test_an_embedded_model_that_cannot_start_is_a_failure(asker: Asker) -> None:
+    async def nowhere() -> Address | Failed:
+        return Failed("model_not_installed", "run something")
+
+    outcome = await asker.ask(ModelsConfig(), Embedded("toy", nowhere))
+    assert outcome == Failed("model_not_installed", "run something")
+
+
+async def test_an_answer_beyond_all_bounds_is_a_failure() -> None:
+    def answer(call: Call, exchange: Exchange) -> None:
+        exchange.reply(200, b"x" * 2_000)
+
+    egress = Egress(EgressLimits(answer_bytes_max=1_000))
+    with Loopback(answer) as server:
+        config = ModelsConfig({"x": Provider("x", server.url)}, {"output.text": "x/m"})
+        outcome = await Asker(egress.bound(), SystemClock()).ask(config)
+    await egress.close()
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, outcome.retryable) == ("provider_bad_answer", False)
 
 
 async def test_a_provider_that_is_not_there_can_be_tried_again(asker: Asker) -> None:
