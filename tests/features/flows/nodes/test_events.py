@@ -64,7 +64,7 @@ def test_wait_event(pins: dict[str, Json], key: str, facts: dict[str, Any]) -> N
     assert run.output["event_data"] == {"event_id": "e", "payload": {"n": 1}}
 
 
-LATER: dict[str, tuple[str | None, Json, timedelta]] = {
+LATER: dict[str, tuple[Json, Json, timedelta]] = {
     "seconds": (None, 3, timedelta(seconds=3)),
     "parts of seconds": ("seconds", "0.5", timedelta(milliseconds=500)),
     "minutes": ("minutes", 2, timedelta(minutes=2)),
@@ -72,6 +72,7 @@ LATER: dict[str, tuple[str | None, Json, timedelta]] = {
     "a time": ("timestamp", "2026-01-01T02:00:00+01:00", timedelta(hours=1)),
     "a time without a zone": ("timestamp", "2026-01-01T01:00:00", timedelta(hours=1)),
     "what is no kind of duration": ("moons", 3, timedelta(seconds=3)),
+    "what is not even a word": (["hours"], 3, timedelta(seconds=3)),
 }
 
 NOW: dict[str, tuple[str | None, Json]] = {
@@ -90,7 +91,7 @@ NEVER: dict[str, tuple[str | None, Json]] = {
 }
 
 
-def _until(kind: str | None, duration: Json) -> Flowing:
+def _until(kind: Json, duration: Json) -> Flowing:
     drawn = {} if kind is None else {"durationType": kind}
     return passed(
         a_node("wait_until", "duration", effectConfig=drawn), {"duration": duration}, "until"
@@ -98,7 +99,7 @@ def _until(kind: str | None, duration: Json) -> Flowing:
 
 
 @pytest.mark.parametrize(("kind", "duration", "after"), LATER.values(), ids=LATER)
-def test_wait_until(kind: str | None, duration: Json, after: timedelta) -> None:
+def test_wait_until(kind: Json, duration: Json, after: timedelta) -> None:
     run = _until(kind, duration)
     wait = run.open_at("it").what
     assert isinstance(wait, Wait)

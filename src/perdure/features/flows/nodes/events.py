@@ -94,7 +94,7 @@ def _wait_until(visit: Visit) -> Asked | Passed:
 
 def _time(visit: Visit) -> datetime:
     duration = visit.pins.get("duration", 0)
-    kind = visit.node.config("effectConfig").get("durationType", "seconds")
+    kind = text_of(visit.node.config("effectConfig").get("durationType"))
     try:
         if kind == "timestamp":
             return time_of(text_of(duration).strip())
