@@ -82,7 +82,7 @@ def test_a_child_s_record_stands_further_in() -> None:
     ("wait", "text"),
     [
         (question(reason="event", wait_key="order-7"), "event order-7"),
-        (question(reason="until", until="2026-11-22T00:00:00+00:00"), "until 2026-11-22T00:00:00+00:00"),
+        (question(reason="until", until="2026-11-22T00:00:00+00:00"), "until 2026-11-22T00:00:00 UTC"),
         (question(prompt=None, details={"mode": "approval_required"}), "approval"),
     ],
 )  # fmt: skip

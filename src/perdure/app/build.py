@@ -21,7 +21,7 @@ from perdure.adapters.sql.postgres import postgres_engine
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
 from perdure.app.features import features_of
-from perdure.app.settings import LOCAL_HOSTS, Settings, holder_name, token_of
+from perdure.app.settings import LOCAL_HOSTS, Settings, holder_name, make_data_folder, token_of
 from perdure.app.shipped import install_shipped
 from perdure.clock import Clock, SystemClock
 from perdure.errors import Invalid, RunNotFound
@@ -66,6 +66,7 @@ async def build(
     `Unavailable` where another process holds the plane, `SchemaNewer`.
     """
     clock = clock or SystemClock()
+    make_data_folder(settings)
     async with AsyncExitStack() as stack:
         egress = Egress()
         stack.push_async_callback(egress.close)

@@ -4,11 +4,12 @@ Text that a model or a client wrote is shown as text: it can neither move the cu
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import IO, Final
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from perdure.app.answers import Kind, child_of, kind_of
@@ -17,11 +18,13 @@ from perdure.clock import time_of
 from perdure.kernel.values import Json
 
 LINE_MAX: Final = 160  # of what one step says of itself
+CELL_MAX: Final = 120  # of one cell of a table
 COLUMNS_ELSEWHERE: Final = 1_000  # a pipe has no width: let no line break
 COLOURS: Final = {
     "completed": "green", "failed": "red", "waiting": "yellow", "cancelled": "magenta", "started": "dim",
     "running": "cyan",
 }  # fmt: skip
+_ABSENT: Final = re.compile(r"#FALLBACK tool (\S+) is not installed")
 ANSWERS: Final = ("answer", "response", "message", "text", "content")
 # C0 but tab and line feed, delete, C1, and the marks that turn the direction of text.
 _UNSAFE: Final = {
@@ -55,14 +58,20 @@ def as_json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Rows in columns, without lines. A cell that is a status has its colour."""
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in headings:
-        made.add_column(heading, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(safe(cell), style=COLOURS.get(cell, "")) for cell in row))
-    return made
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Text:
+    """Rows in columns, each row a line, however long. A cell that is a status has its colour."""
+    cells = [[one_line(cell, CELL_MAX) for cell in row] for row in rows]
+    columns = zip(headings, *cells, strict=True)
+    widths = [max(cell_len(cell) for cell in column) for column in columns]
+    text = Text()
+    for row, style in [(headings, "bold"), *((row, "") for row in cells)]:
+        line = Text()
+        for cell, width in zip(row, widths, strict=True):
+            line.append(set_cell_size(cell, width) + "  ", style=style or COLOURS.get(cell, ""))
+        line.rstrip()
+        text.append(line).append("\n")
+    text.rstrip()
+    return text
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Text:
@@ -86,6 +95,16 @@ def answer_of(output: Json) -> str | None:
         return None
     found = next((output[name] for name in ANSWERS if isinstance(output.get(name), str)), None)
     return found if found is not None else answer_of(output.get("result"))
+
+
+def warnings_of(run: Json) -> list[str]:
+    """A run's warnings; tools that are not there share one."""
+    warnings = run.get("flow_warnings") or []
+    absent = [found[1] for it in warnings if (found := _ABSENT.fullmatch(it))]
+    rest = [it for it in warnings if not _ABSENT.fullmatch(it)]
+    if not absent:
+        return rest
+    return [f"#FALLBACK tools that are not installed are left out: {', '.join(absent)}", *rest]
 
 
 def record_line(cursor: int, record: Json, depth: int = 0) -> Text:
@@ -124,7 +143,11 @@ def wait_text(wait: Json) -> str:
         case Kind.EVENT:
             return f"event {wait.get('wait_key')}"
         case Kind.OTHER:
-            return f"until {wait['until']}" if wait.get("until") else str(wait.get("reason") or "")
+            return (
+                f"until {wait['until'][:19]} UTC"
+                if wait.get("until")
+                else str(wait.get("reason") or "")
+            )
         case kind:
             return str(wait.get("prompt") or kind)
 
@@ -147,7 +170,8 @@ def _came_to(record: Json, result: Json) -> str:
             )
         case "emit_event":
             said = payload.get("payload")
-            said = said.get("text", said) if isinstance(said, dict) else said
+            if isinstance(said, dict):
+                said = said.get("text", said.get("value", said))
             return f"{payload.get('name')}: {_brief(said)}"
         case "answer_user":
             return _brief(payload.get("message"))
@@ -203,13 +227,10 @@ class Screen:
             Text(safe(text)) if isinstance(text, str) else text, style=style, soft_wrap=True
         )
 
-    def show(self, what: Text | Table | str) -> None:
+    def show(self, what: Text | str) -> None:
         """Print what it came to."""
         self._end_line()
-        self.out.print(
-            Text(safe(what)) if isinstance(what, str) else what,
-            soft_wrap=not isinstance(what, Table),
-        )
+        self.out.print(Text(safe(what)) if isinstance(what, str) else what, soft_wrap=True)
 
     def json(self, value: Json) -> None:
         """Print a value for a program to read."""

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     max_bundle_bytes: int = _setting(
         75 * 1024 * 1024, "the largest bundle to upload", "MAX_BUNDLE_BYTES", ge=1024
     )
-    max_concurrency: int = _setting(64, "requests answered at once", "MAX_CONCURRENCY", ge=1)
+    max_concurrency: int = _setting(512, "requests answered at once", "MAX_CONCURRENCY", ge=1)
     max_streams: int = _setting(2_000, "ledger streams open at once", "MAX_SSE", ge=1)
     model: str | None = _setting(
         None,
@@ -275,6 +275,12 @@ def source_of(name: str, given: Mapping[str, Any]) -> str:
         if os.environ.get(old):
             return f"environment ({old})"
     return "file" if name in _file() else "default"
+
+
+def make_data_folder(settings: Settings) -> Path:
+    """Have the data directory, open to this account alone where it is new."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return settings.data_dir
 
 
 def models_folder(settings: Settings) -> Path:

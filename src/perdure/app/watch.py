@@ -41,6 +41,7 @@ class Watch:
         self._over: dict[str, anyio.Event] = {}  # of every run that is followed
         self._children: dict[str, str] = {}  # the step that waits → its child
         self._turn = anyio.Lock()  # of whoever writes to the screen, or asks on it
+        self._away = False
         self._failure: GatewayError | None = None
         self._waits: Json = None
 
@@ -73,6 +74,7 @@ class Watch:
             tasks.cancel_scope.cancel()
 
     async def _step(self, cursor: int, record: Json, depth: int, tasks: TaskGroup) -> None:
+        self._away = False
         ended_child = self._children.get(record["step_id"])
         if ended_child is not None:
             await self._drained(ended_child)
@@ -113,11 +115,12 @@ class Watch:
             await self._shown(partial(self._screen.say, said, "yellow"))
 
     def _show(self, told: Delta | Cut) -> None:
+        """Show a delta, or once that the stream is cut: it is taken up as often as it takes."""
         if isinstance(told, Delta):
             self._screen.delta(told)
-        else:
-            said = f"The stream was cut ({told.why}); again in {told.again_in_s:.1f} s."
-            self._screen.say(said, "yellow")
+        elif not self._away:
+            self._screen.say(f"The stream was cut ({told.why}); waiting for the gateway.", "yellow")
+        self._away = isinstance(told, Cut)
 
     async def _shown(self, show: Callable[[], None]) -> None:
         async with self._turn:

@@ -10,7 +10,6 @@ from perdure.app.commands.options import AsJson, show, talk
 from perdure.errors import Invalid
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from rich.text import Text
 
     from perdure.app.client import Gateway
@@ -33,7 +32,7 @@ def list_bundles(
     show(answer["items"], as_json, bundles_table)
 
 
-def bundles_table(items: list[Any]) -> "Table":
+def bundles_table(items: list[Any]) -> "Text":
     """A row for each flow that can be started."""
     from perdure.app.render import table
 

@@ -12,7 +12,7 @@ from perdure.app.failures import FAILED
 from perdure.errors import Invalid
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.text import Text
 
     from perdure.app.client import Gateway
     from perdure.app.render import Screen
@@ -111,7 +111,7 @@ async def _verdicts(gateway: "Gateway", run: str | None) -> list[Any]:
     return [await gateway.get(f"/runs/{quoted(run_id)}/verify") for run_id in run_ids]
 
 
-def verdicts_table(verdicts: list[Any]) -> "Table | str":
+def verdicts_table(verdicts: list[Any]) -> "Text | str":
     """What is broken, a line for each; or that nothing is."""
     from perdure.app.render import table
 

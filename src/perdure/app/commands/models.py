@@ -22,11 +22,13 @@ def install(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     It may be stopped at any time; the next call goes on.
     """
-    from perdure.app.settings import models_folder, read_settings
+    from perdure.app.settings import make_data_folder, models_folder, read_settings
     from perdure.features.models.embedded.install import MODEL
     from perdure.features.models.embedded.install import install as fetch
 
-    folder = models_folder(read_settings(data_dir=data_dir))
+    settings = read_settings(data_dir=data_dir)
+    make_data_folder(settings)
+    folder = models_folder(settings)
     with _Bar() as bar:
         path = fetch(folder, progress=bar.told)
     facts = {"model": MODEL, "path": str(path), "bytes": path.stat().st_size}

@@ -10,7 +10,6 @@ from perdure.app.failures import program
 from perdure.errors import Conflict, Invalid, WaitMismatch
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from rich.text import Text
 
     from perdure.app.client import Gateway
@@ -34,7 +33,7 @@ def runs(
     show(rows, as_json, runs_table)
 
 
-def runs_table(rows: list[Any]) -> "Table | str":
+def runs_table(rows: list[Any]) -> "Text | str":
     """Runs as a table."""
     from perdure.app.render import one_line, table
 
@@ -65,7 +64,7 @@ def show_run(ctx: typer.Context, run: Run, as_json: AsJson = False) -> None:
 
 def summary(run: Any) -> "Text":
     """A run as a page."""
-    from perdure.app.render import answer_of, as_json, facts
+    from perdure.app.render import answer_of, as_json, facts, warnings_of
 
     output = run["output"]
     answer = answer_of(output) or (as_json(output) if output is not None else "")
@@ -84,7 +83,7 @@ def summary(run: Any) -> "Text":
             ("steps", str(run["ledger_len"])),
             ("tokens", tokens),
             ("error", run["error"] or ""),
-            ("warning", "\n".join(run["flow_warnings"] or [])),
+            ("warning", "\n".join(warnings_of(run))),
             ("answer", answer),
             ("waits for", f"{blocked['detail']}\nsince {blocked['since']}" if blocked else ""),
             ("choices", "\n".join(_choices(run))),

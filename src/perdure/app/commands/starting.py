@@ -90,12 +90,10 @@ async def _run(
 
 
 def tell(on: "Screen", ending: "Ending") -> None:
-    """Print what a run came to: its answer, its warnings, or why it does not go on."""
-    from perdure.app.render import answer_of, as_json
+    """Print what a run came to: its answer, or why it does not go on; and its warnings."""
+    from perdure.app.render import answer_of, as_json, warnings_of
 
     run = ending.run
-    for warning in run.get("flow_warnings") or []:
-        on.say(warning, "yellow")
     if ending.waits is not None:
         waits = ending.waits
         on.say(f"The run waits: {waits['blocked_on']['detail']}", "yellow")
@@ -105,6 +103,8 @@ def tell(on: "Screen", ending: "Ending") -> None:
         on.show(as_json(run["output"]) if answer is None else answer)
     else:
         on.say(f"The run is {run['status']}: {run['error'] or 'it does not say why'}", "red")
+    for warning in warnings_of(run):
+        on.say(warning, "yellow")
 
 
 def code_of(ending: "Ending") -> int:
