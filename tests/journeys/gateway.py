@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from tests.house.tree import ROOT
 
-GUARD_S: Final = 60.0  # no process takes so long to start or to end; not a measure of anything
+GUARD_S: Final = 15.0  # no process takes so long to start or to end; not a measure of anything
 PORTS: Final = range(20_000, 32_000)  # below those that the machine gives to clients
 
 

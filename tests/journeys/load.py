@@ -67,18 +67,26 @@ class Load:
                 await asyncio.sleep(self._chance.random() * 0.2)
                 await self._send(f"cancel:{run_id}", run_id, "cancel", {"reason": "by chance"})
             elif fate < 0.16:
-                await self._send(f"pause:{run_id}", run_id, "pause", {})
-                await asyncio.sleep(self._chance.random() * 0.2)
-                await self._send(f"unpause:{run_id}", run_id, "resume", {})
+                await self._pause(run_id)
 
-    async def _send(self, command_id: str, run_id: str, kind: str, payload: Any) -> None:
+    async def _pause(self, run_id: str) -> None:
+        """Hold a run for a while."""
+        command_id = f"pause:{run_id}"
+        if await self._send(command_id, run_id, "pause", {}):
+            while (await self._wire.get(f"/commands/{command_id}"))["state"] == "pending":
+                await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._chance.random() * 0.2)
+            await self._send(f"unpause:{run_id}", run_id, "resume", {})
+
+    async def _send(self, command_id: str, run_id: str, kind: str, payload: Any) -> bool:
         """Send a command until it is acknowledged, or refused because it came too late."""
         payload = self._decided.setdefault(command_id, payload)
         answer = await self._wire.command(command_id, run_id, kind, payload)
         if answer.status_code == 200:
             self._witness.commands[command_id] = Sent(run_id, kind, payload)
-        else:
-            assert answer.status_code == 409, f"{command_id}: {answer.status_code} {answer.text}"
+            return True
+        assert answer.status_code == 409, f"{command_id}: {answer.status_code} {answer.text}"
+        return False
 
     # --- answers -----------------------------------------------------------------------------
 

@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import pytest
+
 from tests.journeys.account import TERMINAL, Done, answers_in, check_end, effects_in, told
 from tests.journeys.disk import Disk
+from tests.journeys.gateway import GUARD_S
 from tests.journeys.wire import Wire
 from tests.journeys.witness import Witness
 from tests.journeys.words import deeds_of
@@ -159,11 +162,18 @@ def check_reviews(witness: Witness, read: Books, disk: Disk) -> None:
 
 async def until_quiet(wire: Wire, *reasons: str) -> None:
     """Wait until every run has ended or waits for one of `reasons`, and stays so for a second look."""
-    looks = 0
-    while looks < 2:
-        moving = [*await wire.runs(status="running"), *await wire.runs(status="waiting")]
-        quiet = all(
-            run["status"] == "waiting" and run["blocked_on"]["type"] in reasons for run in moving
-        )
-        looks = looks + 1 if quiet else 0
-        await asyncio.sleep(0.05)
+    moving: list[Any] = []
+    try:
+        async with asyncio.timeout(2 * GUARD_S):
+            looks = 0
+            while looks < 2:
+                moving = [*await wire.runs(status="running"), *await wire.runs(status="waiting")]
+                looks = looks + 1 if all(is_quiet(run, reasons) for run in moving) else 0
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        pytest.fail(f"still moving: {[run for run in moving if not is_quiet(run, reasons)]}")
+
+
+def is_quiet(run: Any, reasons: Iterable[str]) -> bool:
+    """Whether a run that has not ended waits for something that will not come by itself."""
+    return run["status"] == "waiting" and run["blocked_on"]["type"] in reasons
