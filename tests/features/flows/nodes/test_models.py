@@ -46,6 +46,7 @@ ASKED: dict[str, tuple[dict[str, Json], dict[str, Json], dict[str, Json]]] = {
         "provider": "ollama", "model": "tiny", "params": {"temperature": 0.1, "max_tokens": 9, "thinking": "low"},
     }),
     "no number is no temperature": ({}, {"temperature": "hot", "seed": "x", "max_in_tokens": 0}, {}),
+    "no number is no temperature, whatever it is called": ({"temperature": "nan"}, {"temperature": [1]}, {}),
     "a bound on what goes in": ({}, {"max_in_tokens": 100}, {"params": {"temperature": 0.7, "max_input_tokens": 100}}),
     "a schema": ({}, {"resp_schema": SCHEMA}, {"response_schema": SCHEMA}),
     "a schema in a provider's wrapping": ({}, {"resp_schema": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}}, {

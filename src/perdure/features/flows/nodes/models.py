@@ -11,6 +11,7 @@ from perdure.features.flows.values import (
     as_object,
     filled,
     first_filled,
+    number_of,
     positive,
     text_of,
     truth,
@@ -53,12 +54,12 @@ def seed_of(visit: Visit, config: dict[str, Json]) -> int | None:
 
 
 def temperature_of(visit: Visit, config: dict[str, Json]) -> float | None:
-    """The temperature, if anybody says one."""
+    """The temperature, if anybody says one that is a number."""
     for source in _sayers(visit, config):
         value = source.get("temperature")
-        if value is not None and not isinstance(value, bool | dict | list):
+        if value is not None and not isinstance(value, bool):
             try:
-                return float(value)
+                return number_of(value)
             except ValueError:
                 continue
     return None
