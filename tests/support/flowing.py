@@ -116,7 +116,7 @@ class Flowing:
 
     def start(
         self, inputs: Mapping[str, Json] | None = None, *, flow: str | None = None,
-        limits: Limits | None = None, **cells: Json,
+        limits: Limits | None = None, cells: Mapping[str, Json] | None = None,
     ) -> "Flowing":  # fmt: skip
         """Start a run and drive it as far as it goes."""
         flow_id = flow or self.bundle.default_flow()
@@ -128,7 +128,7 @@ class Flowing:
         )  # fmt: skip
         given = {f"in/{name}": value for name, value in (inputs or {}).items()}
         self.root = run_id
-        self._be_born(birth, {**given, **cells})
+        self._be_born(birth, {**given, **(cells or {})})
         self.settle()
         return self
 

@@ -122,12 +122,8 @@ def test_branches_ask_together() -> None:
     assert (first.node_id, second.node_id) == ("a1", "b")
     assert first.started_at == second.started_at
     assert run.status is Status.WAITING, "the other branch went on by itself, and ended"
-    run.answer("b", {})
-    assert run.status is Status.COMPLETED
+    assert run.answer("b", {}).output["success"]
     assert [name for name in run.cells if name.startswith("ctl/0.")] == []
-
-
-ENDS = ("said.value => end.said",)
 
 
 @pytest.mark.parametrize("order", list(permutations("abc")), ids=lambda order: "".join(order))

@@ -4,9 +4,9 @@ import pytest
 
 from perdure.bundles.bundle import Bundle
 from perdure.errors import FlowNotFound, Invalid
-from perdure.features.flows.program import flow_program
+from perdure.features.flows.program import FlowProgram, flow_program
 from perdure.kernel.limits import Limits
-from perdure.kernel.model import Arrived, Failed, Hold, Ok, ProgramRef, Release, Status, Told
+from perdure.kernel.model import Arrived, Failed, Hold, Ok, ProgramRef, Release, Status, Told, Wait
 from perdure.kernel.values import Json
 from tests.support.drawing import (
     Drawn,
@@ -42,7 +42,9 @@ def test_a_flow_ends_where_nothing_comes_after(node: Drawn, output: Json) -> Non
 def test_without_a_start_the_inputs_are_ambient() -> None:
     flow = a_flow({"ask": a_node("ask_user", "prompt"), "end": an_end("prompt")}, "ask -> end")
     run = Flowing(flow).start({"prompt": "Why?", "_hidden": 1})
-    assert run.open_at("ask").what.prompt == "Why?"  # type: ignore[union-attr] - it is a wait
+    wait = run.open_at("ask").what
+    assert isinstance(wait, Wait)
+    assert wait.prompt == "Why?"
     assert run.answer("ask", {}).output == {"prompt": "Why?", "success": True}
 
 
@@ -206,7 +208,8 @@ def test_nodes_are_named_in_the_order_in_which_they_were_passed() -> None:
 
 def test_a_program_is_made_of_a_pinned_bundle() -> None:
     bundle: Bundle = a_bundle(a_flow({"start": a_start()}))
-    assert flow_program(ProgramRef("flow", bundle.sha256, "main"), bundle)
+    made = flow_program(ProgramRef("flow", bundle.sha256, "main"), bundle)
+    assert isinstance(made, FlowProgram)
     with pytest.raises(FlowNotFound):
         flow_program(ProgramRef("flow", bundle.sha256, "other"), bundle)
     with pytest.raises(Invalid):

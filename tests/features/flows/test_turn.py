@@ -42,7 +42,12 @@ def test_what_is_asked_for_carries_its_position() -> None:
     for what in (an_effect(), a_question(), a_start()):
         turn.ask(what, "0.1.2")
     move = turn.move()
-    assert [it.tag for it in (*move.effects, *move.waits, *move.starts)] == ["0.1.2"] * 3
+    tags = [
+        *(it.tag for it in move.effects),
+        *(it.tag for it in move.waits),
+        *(it.tag for it in move.starts),
+    ]
+    assert tags == ["0.1.2"] * 3
 
 
 def test_a_move_that_ends_asks_for_no_more() -> None:

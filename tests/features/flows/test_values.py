@@ -33,7 +33,7 @@ from perdure.features.flows.values import (
 from perdure.kernel.values import Json
 
 TEXTS = [("x", "x"), (None, ""), (1.5, "1.5"), (True, "True"), ([1, "a"], "[1, 'a']")]
-WHOLES = [(3, 3), (3.9, 3), ("4", 4), (" 5.5 ", 5), (True, None), (None, None), ("x", None), ([], None), (math.inf, None), (math.nan, None)]  # fmt: skip
+WHOLES = [(3, 3), (3.9, 3), ("4", 4), (" 5.5 ", 5), (True, None), (None, None), ("x", None), ([], None), (math.inf, None), (1e300, None), (math.nan, None)]  # fmt: skip
 TRUTHS = [(True, True), ("Yes", True), (" on ", True), ("1", True), (2, True), (0, False), ("no", False), ("maybe", False), (None, False), ([1], False)]  # fmt: skip
 FILLED = [(" a ", "a"), (" ", None), (None, None), (7, None)]
 

@@ -181,13 +181,14 @@ def positive(value: Json) -> int | None:
 
 
 def whole(value: Json) -> int | None:
-    """A whole number, its fraction dropped, or `None` for whatever is none."""
+    """A whole number that JSON can write, its fraction dropped, or `None` for whatever is none."""
     if value is None or isinstance(value, bool | dict | list):
         return None
     try:
-        return int(float(value))
+        number = int(float(value))
     except (ValueError, OverflowError):
         return None
+    return number if -INTEGER_MAX <= number <= INTEGER_MAX else None
 
 
 def truth(value: Json) -> bool:

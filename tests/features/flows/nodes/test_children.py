@@ -153,7 +153,7 @@ def test_a_child_s_own_messages_come_after_and_none_comes_twice() -> None:
 
 def test_a_child_has_the_session_and_the_run_s_settings() -> None:
     run = _calling(_sub("said"), "said").start(
-        {"said": "hi"}, **{"rt/_runtime": {"thinking": "low"}}
+        {"said": "hi"}, cells={"rt/_runtime": {"thinking": "low"}}
     )
     (child,) = run.children()
     assert child.run.birth.session_id == "session"

@@ -130,11 +130,12 @@ def test_a_while_hands_on_the_item_of_the_loop_around_it() -> None:
 
 
 def test_a_loop_without_a_body_is_done() -> None:
-    for type, pins in {
+    loops: dict[str, dict[str, Json]] = {
         "loop": {"items": [1]},
         "for": {"start": 0, "end": 9},
         "while": {"condition": True},
-    }.items():
+    }
+    for type, pins in loops.items():
         flow = a_flow(
             {"start": a_start(), "loop": a_node(type, *pins, defaults=pins), "end": an_end()},
             "start -> loop", "loop:done -> end",

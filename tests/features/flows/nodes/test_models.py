@@ -9,7 +9,7 @@ from tests.support.flowing import Flowing, passed, said
 
 ALL = ("prompt", "system", "provider", "model", "tools", "temperature", "seed", "thinking", "resp_schema", "context",
        "use_context", "max_in_tokens", "max_output_tokens")  # fmt: skip
-BARE = {
+BARE: dict[str, Json] = {
     "prompt": "",
     "tools": [],
     "params": {"temperature": 0.7},
@@ -61,12 +61,12 @@ ASKED: dict[str, tuple[dict[str, Json], dict[str, Json], dict[str, Json]]] = {
 }  # fmt: skip
 
 
-def _asked(node: Drawn, pins: dict[str, Json], **cells: Json) -> Flowing:
+def _asked(node: Drawn, pins: dict[str, Json], cells: dict[str, Json] | None = None) -> Flowing:
     flow = a_flow(
         {"start": a_start(*pins), "it": node, "end": an_end("response")}, "start -> it -> end",
         *(f"start.{pin} => it.{pin}" for pin in pins), "it.response => end.response",
     )  # fmt: skip
-    return Flowing(flow, llm_call=said("answer")).start(pins, **cells)
+    return Flowing(flow, llm_call=said("answer")).start(pins, cells=cells)
 
 
 @pytest.mark.parametrize(("drawn", "pins", "payload"), ASKED.values(), ids=ASKED)
@@ -83,7 +83,7 @@ def test_what_is_asked(
 def test_what_the_start_request_says_stands_between_pin_and_drawing() -> None:
     node = a_node("llm_call", *ALL, out="response", effectConfig=DRAWN)
     asked = {"provider": "vllm", "model": "mid", "thinking": "high", "temperature": 0.5, "seed": -1}
-    run = _asked(node, {"model": "big"}, **{"rt/_runtime": asked})
+    run = _asked(node, {"model": "big"}, {"rt/_runtime": asked})
     payload = run.effects("llm_call")[0].payload
     assert (payload["provider"], payload["model"]) == ("vllm", "big")
     assert payload["params"] == {"temperature": 0.5, "max_tokens": 9, "thinking": "high"}
