@@ -51,6 +51,7 @@ def create_app(collaborators: Collaborators, lifespan: Lifespan | None = None) -
             router.routes
         )  # each has its whole path; one flat list is looked at
     actions = actions_of(app)
+    _check(actions, collaborators)
     app.state.collaborators = collaborators
     app.state.frames = Frames()
     app.state.actions = actions
@@ -62,7 +63,6 @@ def create_app(collaborators: Collaborators, lifespan: Lifespan | None = None) -
         public=_public(actions, collaborators),
         meters=Meters(collaborators.metrics),
     )
-    _check(actions, collaborators)
     return app
 
 

@@ -29,6 +29,7 @@ def _moment(text: str | None) -> str | None:
 
 Printable = AfterValidator(_printable)
 Id = Annotated[str, Field(max_length=ID_LETTERS_MAX), Printable]
+Words = Annotated[str, Field(max_length=TEXT_LETTERS_MAX), Printable]
 JsonObject = dict[str, Any]
 
 RunIdPath = Annotated[RunId, Path(max_length=ID_LETTERS_MAX), Printable]

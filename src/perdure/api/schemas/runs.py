@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from perdure.api.schemas.fields import TEXT_LETTERS_MAX, Id, JsonObject, Printable, When
+from perdure.api.schemas.fields import TEXT_LETTERS_MAX, Id, JsonObject, When, Words
 from perdure.ids import RunId
 from perdure.kernel.blocked import Blocked
 from perdure.kernel.model import TERMINAL, Status
@@ -38,9 +38,7 @@ def _blank_is_none(value: object) -> object:
 
 
 Blankable = Annotated[Id | None, BeforeValidator(_blank_is_none)]
-Word = Annotated[
-    str | None, BeforeValidator(_blank_is_none), Field(max_length=TEXT_LETTERS_MAX), Printable
-]
+Word = Annotated[Words | None, BeforeValidator(_blank_is_none)]
 
 
 class StartRun(BaseModel):
@@ -75,7 +73,7 @@ class ListRuns(BaseModel):
 
     limit: int = Field(50, ge=1, le=500)
     cursor: str | None = Field(None, max_length=TEXT_LETTERS_MAX)
-    status: Status | None = None
+    status: Annotated[Status | None, BeforeValidator(_blank_is_none)] = None
     workflow_id: Word = None
     session_id: Word = None
     parent_run_id: Word = None
