@@ -194,3 +194,17 @@ def test_a_child_that_ends_during_a_hold_is_heard_of_at_the_release() -> None:
     assert world.status(root) is Status.RUNNING
     world.deliver(root, Release())
     assert world.status(root) is Status.COMPLETED
+
+
+def test_a_second_hold_is_another_message_than_the_first() -> None:
+    world = Simulation({"child": Branches((Do(),))})
+    root = world.start(Branches((Call(),)))
+    world.settle()
+    (child,) = world.children(root)
+    for _ in range(2):
+        world.deliver(root, Hold())
+        world.settle()
+        assert world.run(child).held is not None
+        world.deliver(root, Release())
+        world.settle()
+        assert world.run(child).held is None

@@ -53,6 +53,7 @@ class Simulation:
         self.programs = dict(programs or {})
         self.lives: dict[RunId, Life] = {}
         self.inbox: list[Send] = []
+        self.sent: set[str] = set()  # ids of messages
         self.taken: set[str] = set()
 
     # --- the beginning -----------------------------------------------------------------------
@@ -115,6 +116,8 @@ class Simulation:
             del life.waits[entry.key, entry.seq]
         life.waits.update({(entry.key, entry.seq): entry for entry in decision.opened})
         life.known.update({entry.what.tag: entry for entry in decision.run.open.values()})
+        assert not self.sent.intersection(send.id for send in decision.sends), "no id is used twice"
+        self.sent.update(send.id for send in decision.sends)
         self.inbox.extend(decision.sends)
         for birth in decision.births:
             self._be_born(

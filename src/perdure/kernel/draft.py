@@ -253,11 +253,8 @@ class Draft:
         birth = self.birth
         if birth.parent_id is not None and birth.parent_key is not None:
             told = {
-                "status": status.value,
-                "output": output,
-                "error": error,
-                "sub_run_id": birth.id,
-            }
+                "status": status.value, "output": output, "error": error, "sub_run_id": birth.id,
+            }  # fmt: skip
             self.send(birth.parent_id, "child", birth.parent_key, told)
         self.ready, self.held = False, None
         return self.decision(status, error, output)
@@ -382,11 +379,8 @@ def wait_json(wait: Wait, key: Key) -> Json:
 def child_wait(start: Start, child_id: RunId, key: Key) -> Wait:
     """The wait for a child's end."""
     details = {
-        "sub_run_id": child_id,
-        "sub_workflow_id": start.workflow_id,
-        "async": True,
-        "include_traces": False,
-    }
+        "sub_run_id": child_id, "sub_workflow_id": start.workflow_id, "async": True, "include_traces": False,
+    }  # fmt: skip
     return Wait(
         tag=start.tag, node_id=start.node_id, reason=Reason.CHILD, kind=CHILD_KIND, key=key,
         allow_free_text=False, details=details, payload=start.payload, result_key=start.result_key, child=child_id,
