@@ -24,7 +24,7 @@ from tests.support.scripted_gateway import (
 )
 
 pytestmark = pytest.mark.anyio
-CHILD = {"type": "start_subworkflow", "payload": {}, "result_key": None}
+CHILD: dict[str, Json] = {"type": "start_subworkflow", "payload": {}, "result_key": None}
 ASKS = record(status="waiting", node_id="ask", result={"wait": question()})
 
 

@@ -83,7 +83,7 @@ def data_folder(settings: Settings) -> Iterator[Finding]:
 
 def _not_there_yet(folder: Path) -> Iterator[Finding]:
     parent = next(it for it in folder.parents if it.exists())
-    if os.access(parent, os.W_OK | os.X_OK):
+    if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
         yield Finding(Level.OK, "data directory", f"{folder} is made at the first start")
     else:
         detail = f"{folder} is not there, and {parent} cannot be written"

@@ -10,6 +10,7 @@ from perdure.app.commands.options import AsJson, screen, show
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from perdure.app.render import Screen
     from perdure.app.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Fetch the built-in model; say which model answers.", rich_markup_mode=None)  # fmt: skip
@@ -29,22 +30,23 @@ def install(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     settings = read_settings(data_dir=data_dir)
     make_data_folder(settings)
     folder = models_folder(settings)
-    with _Bar() as bar:
+    with Bar(screen()) as bar:
         path = fetch(folder, progress=bar.told)
     facts = {"model": MODEL, "path": str(path), "bytes": path.stat().st_size}
     show(facts, as_json, lambda it: f"The model {MODEL} is in {path}")
 
 
-class _Bar:
+class Bar:
     """Progress on standard error, where that is a terminal; a line for each stage elsewhere."""
 
-    def __init__(self) -> None:
-        self._screen = screen()
+    def __init__(self, on: "Screen") -> None:
+        """Show nothing yet."""
+        self._screen = on
         self._stage = ""
         self._task: Any = None
         self._bar: Any = None
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> "Bar":
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
         if self._screen.live.is_terminal:
