@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
+from struct import Struct
 from typing import Final, NamedTuple
 
 import orjson
@@ -11,6 +12,11 @@ from perdure.kernel.model import GONE, Birth, Step
 from perdure.kernel.values import Json
 
 GENESIS: Final = bytes(32)  # the hash before the first record
+
+# Lengths as four bytes, before each part of what is hashed: two parts can never pass for two others.
+_PREVIOUS_OWNER: Final = Struct(">I32sI").pack
+_SEQ_BODY: Final = Struct(">IQI").pack
+_DETAIL: Final = Struct(">I").pack
 
 
 class Record(NamedTuple):
@@ -45,11 +51,13 @@ def body_of(birth: Birth, step: Step) -> dict[str, Json]:
 def detail_of(step: Step) -> dict[str, Json]:
     """What stands beside a record: the net writes, the path, the class and the attempts."""
     detail: dict[str, Json] = {}
-    if step.writes:
-        detail["writes"] = {name: value for name, value in step.writes.items() if value is not GONE}
-        gone = [name for name, value in step.writes.items() if value is GONE]
+    writes = step.writes
+    if writes:
+        gone = [name for name, value in writes.items() if value is GONE]
         if gone:
+            writes = {name: value for name, value in writes.items() if value is not GONE}
             detail["gone"] = gone
+        detail["writes"] = writes
     if step.path:
         detail["path"] = step.path
     if step.path_more:
@@ -72,10 +80,14 @@ def apply_detail(cells: dict[str, Json], detail: Mapping[str, Json]) -> None:
 
 def hash_of(previous: bytes, run_id: RunId, seq: int, body: bytes, detail: bytes) -> bytes:
     """Chain one record to the one before: sha256 over the five parts, each with its length before it."""
-    owner, number = run_id.encode(), seq.to_bytes(8, "big")
+    owner = run_id.encode()
     return sha256(
-        b"%d:%b%d:%b%d:%b%d:%b%d:%b"
-        % (32, previous, len(owner), owner, 8, number, len(body), body, len(detail), detail)
+        _PREVIOUS_OWNER(32, previous, len(owner))
+        + owner
+        + _SEQ_BODY(8, seq, len(body))
+        + body
+        + _DETAIL(len(detail))
+        + detail
     ).digest()
 
 

@@ -20,7 +20,6 @@ from perdure.kernel.blocked import Blocked, blocked_on, shown_open
 from perdure.kernel.draft import wait_json
 from perdure.kernel.model import (
     Birth,
-    Effect,
     Held,
     Open,
     ProgramRef,
@@ -82,13 +81,12 @@ def birth_of(row: Mapping[str, Any]) -> Birth:
 
 def is_plain(run: Run) -> bool:
     """Whether the columns of `SOMETIMES` are what they are for a run that only performs effects."""
-    return (
-        run.status is Status.RUNNING
-        and not (run.ready or run.unrecorded or run.warnings)
-        and run.held is None
-        and bool(run.open)
-        and all(isinstance(entry.what, Effect) and not entry.review for entry in run.open.values())
-    )
+    if run.status is not Status.RUNNING or run.ready or run.unrecorded or run.warnings or run.held:
+        return False
+    for entry in run.open.values():
+        if entry.review or isinstance(entry.what, Wait):
+            return False
+    return bool(run.open)
 
 
 def always_row(run: Run, head_hash: bytes, bytes_since: int) -> Row:

@@ -1,6 +1,8 @@
 """Commits of one batch as rows: encoded, hashed and chained before the transaction begins."""
 
+from collections import defaultdict
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from perdure.adapters.disk.content import ContentFolder
@@ -21,7 +23,7 @@ from perdure.clock import text_of
 from perdure.errors import VersionConflict
 from perdure.ids import Key, RunId
 from perdure.kernel.limits import INLINE_BYTES_MAX
-from perdure.kernel.model import TERMINAL, Birth, Decision, Effect, Open, Run, Status, Step, Wait
+from perdure.kernel.model import TERMINAL, Birth, Effect, Open, Run, Status, Step, Wait
 from perdure.stores.records import GENESIS, Record, body_of, detail_of, hash_of
 from perdure.stores.runs import Commit, Receipt, Request
 
@@ -51,14 +53,15 @@ class Sent(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What the row of a run becomes. `read_version` is what it is now in the database."""
+    """What the row of a run becomes. `read_version` is what it is now in the database.
+
+    `rest` are the columns of `SOMETIMES`, or `None` where the row says the right thing already.
+    """
 
     read_version: int
     run: Run
     head: Head
-    only_steps: bool
-    output: tuple[bytes | None, str | None]
-    unrecorded: bytes | None
+    rest: Row | None
 
 
 class Plan:
@@ -77,14 +80,10 @@ class Plan:
         self._content = content
         self._new_pk = new_pk
         self._changes: dict[int, Change] = {}
-        self._rows: dict[Rows, list[Row]] = {}
+        self._rows: defaultdict[Rows, list[Row]] = defaultdict(list)
 
     def _add(self, statement: Rows, row: Row) -> None:
-        rows = self._rows.get(statement)
-        if rows is None:
-            self._rows[statement] = [row]
-        else:
-            rows.append(row)
+        self._rows[statement].append(row)
 
     def add(self, commit: Commit) -> Receipt:
         """Plan one commit. Raises `VersionConflict`, and plans nothing, where its run has moved on."""
@@ -96,24 +95,30 @@ class Plan:
         if head is None or head.version != decision.read_version:
             raise VersionConflict
         offloading = Offloading(self._content, run.birth.id)
-        records, counted = self._records(head, run.birth, decision.steps, offloading)
+        records, head_hash, counted = self._records(head, run.birth, decision.steps, offloading)
         snapshot_bytes = self._snapshot(head, commit, offloading)
-        after = self._moved(head, run, records, counted, snapshot_bytes)
-        self._changed(head, after, decision, offloading, snapshot_bytes is not None)
+        after = _moved(head, run, head_hash, counted, snapshot_bytes)
+        self.heads[run.birth.id] = after
+        if run.status in TERMINAL:
+            self.ended.append(run.birth.id)
+        self._changed(head, after, run, offloading)
         self._keys(head.pk, commit)
-        self._others(commit)
-        self._offloaded(offloading, run.updated_at)
+        if commit.taken is not None or decision.births or decision.sends:
+            self._others(commit)
+        if offloading.rows:
+            self._offloaded(offloading, run.updated_at)
         return Receipt(records, counted, snapshot_bytes)
 
     # --- records and cells -------------------------------------------------------------------
 
     def _records(
         self, head: Head, birth: Birth, steps: tuple[Step, ...], offloading: Offloading
-    ) -> tuple[tuple[Record, ...], int]:
-        """Encode and chain the records; they, and the bytes that a reload reads for them."""
+    ) -> tuple[tuple[Record, ...], bytes, int]:
+        """Encode and chain the records; they, the last hash, and the bytes that a reload reads for them."""
         records, previous, counted = [], head.hash, 0
+        pk, run_id, rows = head.pk, birth.id, self._rows[sql.ADD_RECORD]
         for step in steps:
-            fields, beside = body_of(birth, step), detail_of(step)
+            fields, beside, seq = body_of(birth, step), detail_of(step), step.seq
             body, detail = dumps(fields), dumps(beside)
             size = len(detail)
             if len(body) > INLINE_BYTES_MAX:
@@ -121,11 +126,11 @@ class Plan:
             if size > INLINE_BYTES_MAX:
                 detail, size = offloading.detail(beside)
             counted += size
-            digest = hash_of(previous, birth.id, step.seq, body, detail)
-            records.append(Record(step.seq, body, detail, previous, digest))
-            self._add(sql.ADD_RECORD, (head.pk, step.seq, body, detail, digest))
+            digest = hash_of(previous, run_id, seq, body, detail)
+            records.append(Record(seq, body, detail, previous, digest))
+            rows.append((pk, seq, body, detail, digest))
             previous = digest
-        return tuple(records), counted
+        return tuple(records), previous, counted
 
     def _snapshot(self, head: Head, commit: Commit, offloading: Offloading) -> int | None:
         """Plan the snapshot of the state before the commit, where each of its writes is in a record."""
@@ -138,38 +143,13 @@ class Plan:
         self.snapshots += 1
         return size
 
-    def _moved(
-        self,
-        head: Head,
-        run: Run,
-        records: tuple[Record, ...],
-        counted: int,
-        snapshot_bytes: int | None,
-    ) -> Head:
-        """The head after a commit."""
-        fresh = snapshot_bytes is not None
-        after = Head(
-            head.pk, run.version, run.seq, records[-1].hash if records else head.hash,
-            counted if fresh else head.bytes_since + counted, head.seq if fresh else head.snapshot_seq,
-            head.snapshot_bytes if snapshot_bytes is None else snapshot_bytes, not run.unrecorded, is_plain(run),
-        )  # fmt: skip
-        self.heads[run.birth.id] = after
-        if run.status in TERMINAL:
-            self.ended.append(run.birth.id)
-        return after
-
-    def _changed(
-        self, head: Head, after: Head, decision: Decision, offloading: Offloading, fresh: bool
-    ) -> None:
+    def _changed(self, head: Head, after: Head, run: Run, offloading: Offloading) -> None:
         """Plan the row of the run; of several commits the last one tells it."""
-        run = decision.run
         earlier = self._changes.get(head.pk)
-        self._changes[head.pk] = Change(
-            read_version=head.version if earlier is None else earlier.read_version,
-            run=run, head=after,
-            only_steps=head.plain and after.plain and not fresh and (earlier is None or earlier.only_steps),
-            output=_output(run, offloading), unrecorded=offloading.unrecorded(run.unrecorded),
-        )  # fmt: skip
+        version = head.version if earlier is None else earlier.read_version
+        same = head.plain and after.plain and head.snapshot_seq == after.snapshot_seq
+        rest = None if same and earlier is None else _sometimes(run, after, offloading)
+        self._changes[head.pk] = Change(version, run, after, rest)
 
     # --- births --------------------------------------------------------------------------------
 
@@ -185,7 +165,7 @@ class Plan:
         self.heads[birth.id] = head
         self._add(sql.BEAR_RUN, (
             head.pk, *birth_row(birth), *always_row(run, GENESIS, 0),
-            *_sometimes(Change(0, run, head, False, (None, None), None)), commit.holder, commit.leased_until,
+            *_sometimes(run, head, offloading), commit.holder, commit.leased_until,
         ))  # fmt: skip
         self._add(sql.ADD_CELLS, (head.pk, 0, body))
         self._offloaded(offloading, run.updated_at)
@@ -248,22 +228,24 @@ class Plan:
     def writes(self) -> list[Write]:
         """Everything but messages, in an order in which each row finds what it needs."""
         steps, changes = [], []
-        for pk, change in sorted(
-            self._changes.items()
-        ):  # in one order, so that no two writers embrace
-            row = always_row(change.run, change.head.hash, change.head.bytes_since)
-            if change.only_steps:
-                steps.append((*row, pk, change.read_version))
+        # In one order, so that no two writers wait for each other.
+        for pk, (version, run, head, rest) in sorted(self._changes.items(), key=_BY_KEY):
+            row = always_row(run, head.hash, head.bytes_since)
+            if rest is None:
+                steps.append((*row, pk, version))
             else:
-                changes.append((*row, *_sometimes(change), pk, change.read_version))
+                changes.append((*row, *rest, pk, version))
         writes = [Write(sql.STEP_RUN, steps, exact=True)] if steps else []
         if changes:
             writes.append(Write(sql.CHANGE_RUN, changes, exact=True))
-        rows = self._rows
-        writes += [Write(it, rows[it], it in _EXACT) for it in _ORDER if it in rows]
+        for statement in _ORDER:
+            rows = self._rows.get(statement)
+            if rows:
+                writes.append(Write(statement, rows, statement in _EXACT))
         return writes
 
 
+_BY_KEY: Final = itemgetter(0)
 _EXACT: Final = frozenset({sql.TAKE_MESSAGE})
 _ORDER: Final = (
     sql.TAKE_MESSAGE, sql.BEAR_RUN, sql.ADD_ARTIFACT, sql.ADD_RECORD, sql.ADD_CELLS, sql.DROP_CELLS,
@@ -290,13 +272,24 @@ def _output(run: Run, offloading: Offloading) -> tuple[bytes | None, str | None]
     return None, offloading.place(content)
 
 
-def _sometimes(change: Change) -> Row:
+def _sometimes(run: Run, head: Head, offloading: Offloading) -> Row:
     """The columns of `SOMETIMES`."""
-    run, head = change.run, change.head
     held, warnings = run.held, run.warnings
     return (
         run.status.value, int(run.ready), held and clean(held.reason), held and held.at,
-        run.updated_at if run.status is Status.CANCELLED else None, clean(run.error), *change.output,
-        change.unrecorded, head.snapshot_seq, head.snapshot_bytes, dumps(warnings) if warnings else None,
-        waiting_column(run), blocked_column(run),
+        run.updated_at if run.status is Status.CANCELLED else None, clean(run.error), *_output(run, offloading),
+        offloading.unrecorded(run.unrecorded), head.snapshot_seq, head.snapshot_bytes,
+        dumps(warnings) if warnings else None, waiting_column(run), blocked_column(run),
     )  # fmt: skip
+
+
+def _moved(
+    head: Head, run: Run, head_hash: bytes, counted: int, snapshot_bytes: int | None
+) -> Head:
+    """The head after a commit."""
+    whole, plain = not run.unrecorded, is_plain(run)
+    if snapshot_bytes is None:
+        since, seq, size = head.bytes_since + counted, head.snapshot_seq, head.snapshot_bytes
+    else:
+        since, seq, size = counted, head.seq, snapshot_bytes
+    return Head(head.pk, run.version, run.seq, head_hash, since, seq, size, whole, plain)
