@@ -116,14 +116,16 @@ class Runner:
 
     async def _take_up(self, lane: Lane, pending: Pending) -> None:
         """Perform an effect that was found in the store, for a run that may not be in hand."""
-        with containing("take up", run_id=pending.run_id):
-            hot = lane.hot.at_hand(pending.run_id)
-            await lane.until(lambda: not hot.driving)
-            await lane.fetch([pending.run_id])
-            await lane.until(lambda: hot.run is not None or not hot.driving)
-            arrived = await perform(lane, hot, pending)
-            if arrived is not None:
-                await arrive(lane, hot, arrived)
+        hot = lane.hot.at_hand(pending.run_id)
+        try:
+            with containing("take up", run_id=pending.run_id):
+                await lane.until(lambda: not hot.driving)
+                await lane.fetch([pending.run_id])
+                await lane.until(lambda: hot.run is not None or not hot.driving)
+                arrived = await perform(lane, hot, pending)
+                if arrived is not None:
+                    await arrive(lane, hot, arrived)
+        finally:
             lane.hot.rest(hot)
 
     async def _carry(self, lane: Lane, hot: HotRun) -> None:
@@ -133,22 +135,26 @@ class Runner:
         Whoever finds that another task drives the run meanwhile leaves it to that one.
         """
         try:
-            while effects := await self._driven(lane, hot):
-                *beside, here = effects
-                for pending in beside:
-                    self._start(self._take_up, lane, pending)
-                if hot.run is None:
-                    await lane.fetch([hot.id])
-                arrived = await perform(lane, hot, here)
-                if arrived is None:
-                    return
-                hot.queue.append(Delivery(arrived))
-                if hot.driving:
-                    return
-                hot.driving = True
-                lane.running += 1
+            with containing("carry", run_id=hot.id):
+                await self._carried(lane, hot)
         finally:
             lane.hot.rest(hot)
+
+    async def _carried(self, lane: Lane, hot: HotRun) -> None:
+        while effects := await self._driven(lane, hot):
+            *beside, here = effects
+            for pending in beside:
+                self._start(self._take_up, lane, pending)
+            if hot.run is None:
+                await lane.fetch([hot.id])
+            arrived = await perform(lane, hot, here)
+            if arrived is None:
+                return
+            hot.queue.append(Delivery(arrived))
+            if hot.driving:
+                return
+            hot.driving = True
+            lane.running += 1
 
     async def _driven(self, lane: Lane, hot: HotRun) -> list[Pending]:
         """Drive everything that is queued for a run; the effects that came of it.
