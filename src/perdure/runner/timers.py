@@ -11,6 +11,7 @@ from perdure.runner.lane import Lane
 from perdure.stores.waits import DueWait
 
 BACKLOG_MAX: Final = 2_000  # runs queued to be driven, above which the timers hold back
+RESTLESS_S: Final = 0.01  # between two looks while what is due is still on its way to its runs
 
 
 async def deliver_due(lane: Lane) -> None:
@@ -43,8 +44,14 @@ async def until_due(lane: Lane) -> None:
     lane.tick = anyio.Event()
     wait_s = lane.config.poll_s
     if lane.next_due is not None:
-        ahead: timedelta = time_of(lane.next_due) - lane.runtime.clock.now()
-        wait_s = min(wait_s, ahead.total_seconds())
-    if wait_s > 0:
-        with anyio.move_on_after(wait_s):
-            await lane.tick.wait()
+        wait_s = min(wait_s, max(RESTLESS_S, _ahead_s(lane, lane.next_due)))
+    with anyio.move_on_after(wait_s):
+        await lane.tick.wait()
+
+
+def _ahead_s(lane: Lane, due: str) -> float:
+    """How far ahead a time is. The empty text is before all times: what has it is due at once."""
+    if due <= lane.now():
+        return 0.0
+    ahead: timedelta = time_of(due) - lane.runtime.clock.now()
+    return ahead.total_seconds()
