@@ -17,6 +17,7 @@ from perdure.app.settings import (
     variables,
 )
 from perdure.errors import Invalid
+from tests.support.reference_cli import REFERENCE, settings_page
 
 
 @pytest.fixture
@@ -170,3 +171,8 @@ def test_every_setting_says_in_a_line_what_it_means(name: str) -> None:
     assert meaning
     assert "\n" not in meaning
     assert default_text(name)
+
+
+def test_the_page_of_settings_is_as_they_are() -> None:
+    page = REFERENCE / "settings.md"
+    assert page.read_text() == settings_page(), "run `python -m tests.support.reference_cli`"

@@ -17,9 +17,10 @@ def doctor(
     data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept.")] = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Check this machine and its settings; each finding comes with the line that mends it.
+    """Look for what is wrong on this machine.
 
-    Ends with 1 if something is wrong. A warning is not wrong.
+    Each finding comes with the line that mends it. Ends with 1 if something is wrong; a warning
+    is not wrong.
     """
     from perdure.app.doctor import Level, findings
     from perdure.app.settings import read_settings

@@ -92,9 +92,9 @@ def verify(
     every: Annotated[bool, typer.Option("--all", help="Every run.")] = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Check that ledgers are what was written, by their hashes; name the first step that is not.
+    """Check that ledgers are what was written.
 
-    Ends with 1 if one is not.
+    Every step is hashed again. The first one that is not as written is named, and ends it with 1.
     """
     if (run is None) != every:
         raise Invalid("Name a run, or say --all.")

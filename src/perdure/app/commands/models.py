@@ -75,7 +75,7 @@ class Bar:
 
 @app.command("list")
 def list_models(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show which model answers where a flow names none, and which providers are configured here."""
+    """Show which model answers, and which providers are set up."""
     from perdure.app.settings import read_settings
 
     show(models_here(read_settings(data_dir=data_dir)), as_json, models_page)

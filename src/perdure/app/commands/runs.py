@@ -58,7 +58,10 @@ def _why(run: Any) -> str:
 
 
 def show_run(ctx: typer.Context, run: Run, as_json: AsJson = False) -> None:
-    """Show a run: what it is, how it stands, why it waits and what makes it go on."""
+    """Show how a run stands.
+
+    Where it waits, show for what, and the commands that make it go on.
+    """
     show(talk(ctx, lambda gateway: gateway.run(run)), as_json, summary)
 
 

@@ -70,7 +70,11 @@ def quickstart(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What to ask the agent.")] = PROMPT,
     host: Host = None, port: Port = None, data_dir: DataDir = None,
 ) -> None:  # fmt: skip
-    """Run the gateway, and one run of `basic-agent` on it to look at. Goes on serving until Ctrl-C."""
+    """Run the gateway, and an agent on it to look at.
+
+    Starts one run of `basic-agent`, shows it, says what to try next, and goes on serving until
+    Ctrl-C. Earlier runs are kept.
+    """
     from perdure.app.settings import read_settings, source_of, token_of
 
     # The run has the terminal to itself, unless more was asked for.
