@@ -1,5 +1,7 @@
 """What a bundle is refused for, by example: each names flow, node, type and reason."""
 
+from itertools import pairwise
+
 import pytest
 
 from perdure.bundles.codec import read_bundle
@@ -88,6 +90,15 @@ def test_a_whole_flow_has_no_problem(nodes: dict[str, Drawn], lines: tuple[str, 
 def test_only_what_is_on_a_cycle_is_called_one() -> None:
     nodes, lines, _ = BROKEN["a cycle"]
     assert [it.node_id for it in _problems(nodes, lines)] == ["a", "b"]
+
+
+def test_a_large_flow_is_checked_in_the_time_that_it_takes_to_read_it() -> None:
+    """A cycle with a tail as long as a flow can be, and every pin overridden."""
+    nodes = {f"n{index}": a_value("concat") for index in range(NODES_MAX - 2)}
+    names = list(nodes)
+    chain = tuple(f"{before}.result => {after}.a" for before, after in pairwise(names))
+    problems = _problems(nodes, ("start -> end", "n1.result => n0.a", *chain))
+    assert [it.node_id for it in problems if it.code == "data_cycle"] == ["n0", "n1"]
 
 
 def test_a_flow_without_a_beginning() -> None:

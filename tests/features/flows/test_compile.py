@@ -4,7 +4,7 @@ import pytest
 
 from perdure.bundles.bundle import Bundle
 from perdure.errors import FlowNotFound, FlowRefused
-from perdure.features.flows.compile import compile_bundled
+from perdure.features.flows.compile import PROBLEMS_SHOWN, compile_bundled
 from perdure.kernel.values import Json
 from tests.support.drawing import a_bundle, a_flow, a_literal, a_node, a_start, a_value, an_end
 from tests.support.flowing import Flowing
@@ -24,6 +24,38 @@ def test_a_flow_that_cannot_run_is_refused_with_every_reason() -> None:
     problems = caught.value.facts["problems"]
     assert isinstance(problems, list)
     assert [it["code"] for it in problems] == ["unknown_type", "dangling_edge"]
+
+
+def test_a_flow_is_refused_for_what_it_can_start() -> None:
+    broken = a_flow({"start": a_start(), "odd": a_node("telepathy")}, "start -> odd", id="broken")
+    middle = a_flow(
+        {"start": a_start(), "sub": a_node("subflow", subflowId="broken")},
+        "start -> sub",
+        id="middle",
+    )
+    outer = a_flow(
+        {"start": a_start(), "sub": a_node("subflow", subflowId="kit:middle"), "own": a_node("subflow", subflowId="outer")},
+        "start -> sub -> own", id="outer",
+    )  # fmt: skip
+    alone = a_flow({"start": a_start()}, id="alone")
+    bundle = a_bundle(outer, middle, broken, alone)
+    for flow_id in ("outer", "middle", "broken"):
+        with pytest.raises(FlowRefused) as caught:
+            compile_bundled(bundle, flow_id)
+        assert (caught.value.facts["flow_id"], caught.value.facts["node_id"]) == ("broken", "odd")
+        assert caught.value.detail.startswith("In the flow 'broken': ") == (flow_id != "broken")
+    assert compile_bundled(bundle, "alone").entry == "start"
+
+
+def test_a_refusal_names_a_bounded_number_of_problems() -> None:
+    bundle = _bundle(
+        "start -> end", **{f"n{index}": a_node("telepathy") for index in range(PROBLEMS_SHOWN + 1)}
+    )
+    with pytest.raises(FlowRefused) as caught:
+        compile_bundled(bundle, "main")
+    problems = caught.value.facts["problems"]
+    assert isinstance(problems, list)
+    assert len(problems) == PROBLEMS_SHOWN
 
 
 def test_a_flow_that_is_not_there() -> None:

@@ -1,9 +1,10 @@
-"""Three bundles that were made for another program run here, and give what they gave there."""
+"""Three bundles that were made for another program give here what they gave there; ours run as well."""
 
 from perdure.bundles.bundle import Bundle
-from perdure.bundles.codec import read_bundle
+from perdure.bundles.codec import pack_files, read_bundle
 from perdure.kernel.model import Status, Wait
 from tests.house.tree import ROOT
+from tests.support.clock import START
 from tests.support.flowing import Flowing, said
 
 
@@ -72,3 +73,41 @@ def test_a_conversation_that_goes_on_until_it_is_ended() -> None:
     first, second = (effect.payload["messages"] for effect in run.effects("llm_call"))
     assert [turn["content"] for turn in first] == ["hello"]
     assert [turn["content"] for turn in second] == ["hello", "answer 1", "more"]
+
+
+# --- the bundles that come with the program ----------------------------------------------------
+
+
+def _shipped(name: str) -> Bundle:
+    folder = ROOT / "bundles" / name
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    return read_bundle(pack_files(files))
+
+
+def test_the_shipped_agent_answers() -> None:
+    run = Flowing(_shipped("basic-agent"), llm_call=said("answer")).start({"prompt": "hello"})
+    assert (run.output["response"], run.output["meta"]["iterations"]) == ("answer", 1)
+    assert len(run.effects("emit_event")) == 2
+
+
+def test_the_shipped_call_answers() -> None:
+    run = Flowing(_shipped("basic-llm"), llm_call=said("answer")).start({"prompt": "hello"})
+    assert (run.output["response"], run.output["scratchpad"]) == ("answer", {})
+
+
+def test_the_shipped_question_waits_and_repeats_the_answer() -> None:
+    run = Flowing(_shipped("ask-first")).start({"prompt": "Tea?", "choices": ["yes", "no"]})
+    run.answer("ask", {"response": "yes"})
+    assert run.effects("answer_user")[0].payload == {"message": "yes", "level": "message"}
+    assert run.output == {"response": "yes", "success": True}
+
+
+def test_the_shipped_timers_sleep_twice() -> None:
+    run = Flowing(_shipped("two-timers")).start({"first_s": 5, "second_s": 7})
+    run.come_due("first").come_due("second")
+    assert run.output == {"response": "Halfway", "success": True}
+    assert (run.clock.now() - START).total_seconds() == 12

@@ -11,6 +11,7 @@ from perdure.features.flows.drawing import (
     EXEC_OUT,
     Drawing,
     Drawn,
+    Edge,
     entry_of,
     order_of,
     read_drawing,
@@ -22,6 +23,7 @@ from perdure.kernel.values import Json
 
 NODES_MAX: Final = 2_000  # of one flow
 EDGES_MAX: Final = 20_000
+SUBFLOW: Final = "subflow"
 
 
 class Problem(NamedTuple):
@@ -48,6 +50,27 @@ def check_bundle(bundle: Bundle) -> list[Problem]:
         for flow_id, flow in bundle.flows.items()
         for problem in check_flow(flow, flow_id, names)
     ]
+
+
+def check_reachable(bundle: Bundle, flow_id: str) -> list[Problem]:
+    """Everything that keeps a flow, or one that it can start, from being run. Raises `FlowNotFound`."""
+    names = names_of(bundle)
+    pending = {flow_id: bundle.flow(flow_id)}
+    found: list[Problem] = []
+    for name in (queue := list(pending)):
+        found += check_flow(pending[name], name, names)
+        for started in _started_by(pending[name], names):
+            if started not in pending:
+                pending[started] = bundle.flow(started)
+                queue.append(started)
+    return found
+
+
+def _started_by(flow: Json, names: Mapping[str, str]) -> Iterator[str]:
+    for node in flow["nodes"]:
+        name = subflow_of(node.get("data") or {}) if node["type"] == SUBFLOW else ""
+        if name in names:
+            yield names[name]
 
 
 def names_of(bundle: Bundle) -> Mapping[str, str]:
@@ -103,7 +126,7 @@ def _dangling_edges(drawing: Drawing) -> Iterator[_Found]:
 
 def _missing_subflows(drawing: Drawing, flows: Collection[str]) -> Iterator[_Found]:
     for node in drawing.nodes.values():
-        if node.type == "subflow" and (name := subflow_of(node.data)) not in flows:
+        if node.type == SUBFLOW and (name := subflow_of(node.data)) not in flows:
             yield _Found(
                 node, "missing_subflow", f"runs the flow {quoted(name)}, which is not in the bundle."
             )  # fmt: skip
@@ -116,13 +139,20 @@ def _cycles(drawing: Drawing) -> Iterator[_Found]:
 
 
 def _on_cycles(drawing: Drawing, cyclic: list[str]) -> list[str]:
-    """Those of the nodes that are on a cycle, without the ones that only read from one."""
-    left = set(cyclic)
-    while True:
-        read = {edge.source for edge in drawing.edges if not edge.execution and edge.target in left}
-        if left <= read:
-            return [node_id for node_id in cyclic if node_id in left]
-        left &= read
+    """Those of the nodes that are on a cycle or lead from one to another, without the mere readers."""
+    sources: dict[str, list[str]] = {node_id: [] for node_id in cyclic}
+    readers = dict.fromkeys(cyclic, 0)
+    for edge in drawing.edges:
+        if not edge.execution and edge.source in readers and edge.target in readers:
+            sources[edge.target].append(edge.source)
+            readers[edge.source] += 1
+    unread = [node_id for node_id in cyclic if not readers[node_id]]
+    for node_id in unread:  # grows while it is walked
+        for source in sources[node_id]:
+            readers[source] -= 1
+            if not readers[source]:
+                unread.append(source)
+    return [node_id for node_id in cyclic if readers[node_id]]
 
 
 def _branchings(drawing: Drawing) -> Iterator[_Found]:
@@ -149,9 +179,12 @@ def _crowded_pins(drawing: Drawing) -> Iterator[_Found]:
 
 
 def _wrong_routes(drawing: Drawing) -> Iterator[_Found]:
+    entering: dict[str, list[Edge]] = {}
+    for edge in drawing.edges:
+        if edge.execution:
+            entering.setdefault(edge.target, []).append(edge)
     for node in drawing.nodes.values():
-        entering = [edge for edge in drawing.edges if edge.execution and edge.target == node.id]
-        overrides, faults = overrides_of(node, entering)
+        overrides, faults = overrides_of(node, entering.get(node.id, ()))
         gone = [it.source for it in overrides if it.source not in drawing.nodes]
         for detail in [*faults, *(f"reads {quoted(it)}, which is not there" for it in gone)]:
             yield _Found(node, "bad_route", f"{detail}.")

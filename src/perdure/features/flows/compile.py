@@ -1,10 +1,12 @@
 """A drawn flow becomes a compiled one: checked, ordered, and with every pin's source known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from perdure.bundles.bundle import Bundle
+from perdure.bundles.paths import quoted
 from perdure.errors import FlowRefused
-from perdure.features.flows.checks import check_flow, names_of
+from perdure.features.flows.checks import Problem, check_reachable, names_of
 from perdure.features.flows.drawing import Drawing, Drawn, Edge, entry_of, order_of, read_drawing
 from perdure.features.flows.entries import Override, overrides_of
 from perdure.features.flows.graph import CompiledFlow, Function, Home, Link, Node, Wiring
@@ -14,25 +16,29 @@ from perdure.features.flows.vars import Vars
 from perdure.kernel.program import View
 from perdure.kernel.values import Json
 
+PROBLEMS_SHOWN: Final = 20  # in one refusal; a hostile flow has as many as it has nodes
+
 
 def compile_bundled(bundle: Bundle, flow_id: str) -> CompiledFlow:
-    """Compile one flow of a bundle. Raises `FlowNotFound`, or `FlowRefused` with every problem."""
-    names = names_of(bundle)
-    workflows = {it: bundle.workflow_id(it) for it in bundle.flows}
-    home = Home(bundle.ref, bundle.sha256, flow_id, names, workflows)
-    return compile_flow(bundle.flow(flow_id), home)
+    """Compile one flow of a bundle, when all that it can start can run as well.
 
-
-def compile_flow(flow: Json, home: Home) -> CompiledFlow:
-    """Compile a flow that lives in `home`. Raises `FlowRefused`, naming the first node and type."""
-    problems = check_flow(flow, home.flow_id, home.flows)
+    Raises `FlowNotFound`, or `FlowRefused` with every problem, naming the first node and its type.
+    """
+    problems = check_reachable(bundle, flow_id)
     if problems:
-        first = problems[0]
-        raise FlowRefused(
-            first.detail, reason=first.code, node_id=first.node_id, node_type=first.type,
-            problems=[problem._asdict() for problem in problems],
-        )  # fmt: skip
-    return _Compiler(read_drawing(flow, NODES), home).compiled()
+        raise _refusal(problems, flow_id)
+    workflows = {it: bundle.workflow_id(it) for it in bundle.flows}
+    home = Home(bundle.ref, bundle.sha256, flow_id, names_of(bundle), workflows)
+    return _Compiler(read_drawing(bundle.flow(flow_id), NODES), home).compiled()
+
+
+def _refusal(problems: Sequence[Problem], flow_id: str) -> FlowRefused:
+    first = problems[0]
+    where = "" if first.flow_id == flow_id else f"In the flow {quoted(first.flow_id)}: "
+    return FlowRefused(
+        f"{where}{first.detail}", reason=first.code, flow_id=first.flow_id, node_id=first.node_id,
+        node_type=first.type, problems=[problem._asdict() for problem in problems[:PROBLEMS_SHOWN]],
+    )  # fmt: skip
 
 
 class _Compiler:
