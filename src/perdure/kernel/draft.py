@@ -35,6 +35,8 @@ class Draft:
 
     # What few decisions need is made where they do.
     arrived: tuple[Key, ...] = ()
+    births: tuple[Decision, ...] = ()
+    sends: tuple[Send, ...] = ()
     redo: tuple[Key, ...] = ()
     doubted: tuple[Key, ...] = ()
     path: tuple[str, ...] = ()
@@ -63,8 +65,6 @@ class Draft:
         self.dropped: list[Key] = []
         self.opened: list[Open] = []
         self.closed: list[Open] = []
-        self.births: list[Decision] = []
-        self.sends: list[Send] = []
 
     # --- records of what came in -----------------------------------------------------------
 
@@ -141,7 +141,9 @@ class Draft:
         self.seq = seq = self.seq + 1
         run_id, now = self.birth.id, self.now
         step_id = step_id_of(run_id, seq)
-        key = self._free(f"{run_id}:{seq}:{len(self.effects)}")
+        key = Key(f"{run_id}:{seq}:{len(self.effects)}")
+        if key in self.open:
+            key = self._free(key)
         asked = effect_json(effect.kind, effect.payload, effect.result_key)
         writes, path = self._carried()
         self.steps.append(
@@ -184,7 +186,7 @@ class Draft:
             parent_id=birth.id, parent_key=key if start.wait else None, depth=birth.depth + 1,
             lifecycle=birth.lifecycle, limits=birth.limits,
         )  # fmt: skip
-        self.births.append(born(child, start.cells))
+        self.births += (born(child, start.cells),)
 
     def withdraw_all(self, tags: tuple[str, ...]) -> None:
         """Give up everything open that has one of these tags."""
@@ -215,7 +217,7 @@ class Draft:
         """Send a message to another run; the same decision made again sends the same id."""
         version = self.run.version + 1
         sent_id = derived_id(self.birth.id, str(version), kind, to, key or "")
-        self.sends.append(Send(sent_id, to, kind, key, body))
+        self.sends += (Send(sent_id, to, kind, key, body),)
 
     # --- the end -----------------------------------------------------------------------------
 
@@ -274,7 +276,7 @@ class Draft:
         return Decision(
             after, run.version, "applied", tuple(self.steps), writes, tuple(self.effects),
             self.arrived, tuple(self.dropped), self.redo, self.doubted, tuple(self.opened),
-            tuple(self.closed), self.decided_by, tuple(self.births), tuple(self.sends),
+            tuple(self.closed), self.decided_by, self.births, self.sends,
         )  # fmt: skip
 
     def _forget_what_came_and_went(self) -> None:
