@@ -3,7 +3,7 @@
 from typing import Final
 
 from perdure.features.flows.effects import answer_user, emit_event
-from perdure.features.flows.graph import FLOW_KIND
+from perdure.features.flows.model import FLOW_KIND
 from perdure.features.flows.program import flow_program
 from perdure.features.flows.routes import ACTIONS, router
 from perdure.registry.effects import EffectKind

@@ -9,7 +9,7 @@ from perdure.errors import FlowRefused
 from perdure.features.flows.checks import Problem, check_reachable, names_of
 from perdure.features.flows.drawing import Drawing, Drawn, Edge, entry_of, order_of, read_drawing
 from perdure.features.flows.entries import Override, overrides_of
-from perdure.features.flows.graph import CompiledFlow, Function, Home, Link, Node, Wiring
+from perdure.features.flows.model import CompiledFlow, Function, Home, Link, Node, Wiring
 from perdure.features.flows.nodes import NODES
 from perdure.features.flows.values import MISSING, Pins, picked
 from perdure.features.flows.vars import Vars

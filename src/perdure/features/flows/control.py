@@ -11,7 +11,7 @@ for something, so that what they ask for goes out together. The last one to end 
 from typing import Final, NamedTuple
 
 from perdure.features.flows.faults import BoundReached
-from perdure.features.flows.graph import Opened
+from perdure.features.flows.model import Opened
 from perdure.features.flows.turn import (
     MAIN,
     READY,

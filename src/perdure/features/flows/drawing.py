@@ -6,7 +6,7 @@ The shape is sure: `bundles/flow.py:check_flow` has looked at it.
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from perdure.features.flows.graph import Control, Exec, Function, NodeType
+from perdure.features.flows.model import Control, Exec, Function, NodeType
 from perdure.features.flows.values import as_list, as_object, filled
 from perdure.kernel.values import Json
 

@@ -1,7 +1,7 @@
 """The pins of a node at the moment it is visited: what is pulled through pure nodes, and from where."""
 
 from perdure.features.flows.faults import VALUE_ERRORS, BoundReached, NodeFault
-from perdure.features.flows.graph import Function, Node, Wiring
+from perdure.features.flows.model import Function, Node, Wiring
 from perdure.features.flows.values import MISSING, Allowance, Pins, picked
 from perdure.features.flows.vars import Vars
 from perdure.kernel.values import Json

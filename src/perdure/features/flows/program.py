@@ -29,7 +29,7 @@ from perdure.features.flows.control import (
 from perdure.features.flows.entries import entry_name
 from perdure.features.flows.evaluate import ComputeFault, computed, resolved
 from perdure.features.flows.faults import VALUE_ERRORS, BoundReached, NodeFault, PlanFault
-from perdure.features.flows.graph import (
+from perdure.features.flows.model import (
     LAST_OUTPUT,
     OWN,
     Answer,

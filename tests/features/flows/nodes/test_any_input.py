@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from perdure.features.flows.evaluate import computed
 from perdure.features.flows.faults import BoundReached, NodeFault, PlanFault
-from perdure.features.flows.graph import (
+from perdure.features.flows.model import (
     Answer,
     Asked,
     Control,

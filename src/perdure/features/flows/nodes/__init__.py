@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from perdure.features.flows.graph import NodeType
+from perdure.features.flows.model import NodeType
 from perdure.features.flows.nodes import (
     agents,
     branches,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.graph import Answer, Asked, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import Answer, Asked, Exec, NodeType, Passed, Visit
 from perdure.features.flows.nodes.models import (
     choice,
     first_tools,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import PlanFault
-from perdure.features.flows.graph import Answer, Asked, Exec, Node, NodeType, Passed, Visit
+from perdure.features.flows.model import Answer, Asked, Exec, Node, NodeType, Passed, Visit
 from perdure.features.flows.values import MISSING, Allowance, Pins, as_object, filled, truth
 from perdure.features.flows.vars import RUNTIME, Writes, inherited
 from perdure.ids import SessionId

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.graph import Ended, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import Ended, Exec, NodeType, Passed, Visit
 from perdure.features.flows.values import MISSING, Allowance, text_of
 from perdure.features.flows.vars import Writes, reserved
 from perdure.kernel.values import Json

@@ -7,7 +7,7 @@ from typing import Final
 from perdure.clock import text_of as time_text
 from perdure.clock import time_of
 from perdure.features.flows.faults import PlanFault
-from perdure.features.flows.graph import Answer, Asked, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import Answer, Asked, Exec, NodeType, Passed, Visit
 from perdure.features.flows.values import as_object, filled, first_filled, text_of
 from perdure.kernel.model import Effect, EffectClass, Reason, Wait
 from perdure.kernel.values import Json

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from perdure.features.flows.faults import BoundReached, NodeFault
-from perdure.features.flows.graph import NodeType, of_pins
+from perdure.features.flows.model import NodeType, of_pins
 from perdure.features.flows.values import ITEMS_MAX, Pins, text_of, whole
 from perdure.kernel.values import Json
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.graph import Function, Node, NodeType
+from perdure.features.flows.model import Function, Node, NodeType
 from perdure.features.flows.values import Pins, texts_in
 from perdure.features.flows.vars import Vars
 from perdure.kernel.values import Json

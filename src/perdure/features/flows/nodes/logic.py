@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.graph import NodeType, of_pins
+from perdure.features.flows.model import NodeType, of_pins
 from perdure.features.flows.values import Pins, text_of
 
 EQUAL: dict[str, Callable[[Any, Any], bool]] = {"==": operator.eq, "!=": operator.ne}

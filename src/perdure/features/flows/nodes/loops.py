@@ -5,7 +5,7 @@ from math import ceil
 from typing import Final
 
 from perdure.features.flows.faults import BoundReached, NodeFault
-from perdure.features.flows.graph import Control, Fork, Into, Node, NodeType, Opened, Out, Visit
+from perdure.features.flows.model import Control, Fork, Into, Node, NodeType, Opened, Out, Visit
 from perdure.features.flows.values import Pins, as_list, finite, number_of
 from perdure.features.flows.vars import Vars
 from perdure.kernel.limits import INTEGER_MAX

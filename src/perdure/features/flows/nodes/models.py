@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.graph import Answer, Asked, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import Answer, Asked, Exec, NodeType, Passed, Visit
 from perdure.features.flows.values import (
     Pins,
     as_list,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.graph import NodeType, of_pins
+from perdure.features.flows.model import NodeType, of_pins
 from perdure.features.flows.values import Pins, finite, number_of
 
 

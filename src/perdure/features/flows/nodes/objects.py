@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.graph import Node, NodeType, of_node, of_pins
+from perdure.features.flows.model import Node, NodeType, of_node, of_pins
 from perdure.features.flows.nodes.json_text import parsed
 from perdure.features.flows.values import Pins, as_list, planted, text_of, walked, whole
 from perdure.kernel.values import Json

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.graph import Answer, Asked, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import Answer, Asked, Exec, NodeType, Passed, Visit
 from perdure.features.flows.values import as_list, as_object, text_of
 from perdure.kernel.model import Effect, Reason, Wait
 

@@ -11,7 +11,7 @@ from string import Formatter
 from typing import Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.graph import NodeType, of_pins
+from perdure.features.flows.model import NodeType, of_pins
 from perdure.features.flows.values import Pieces, Pins, joined, text_of, walked
 from perdure.kernel.values import Json
 

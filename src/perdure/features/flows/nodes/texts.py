@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import BoundReached
-from perdure.features.flows.graph import Node, NodeType, of_node, of_pins
+from perdure.features.flows.model import Node, NodeType, of_node, of_pins
 from perdure.features.flows.values import (
     ITEMS_MAX,
     TEXT_MAX,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.graph import LAST_OUTPUT, Exec, Function, Node, NodeType, Passed, Visit
+from perdure.features.flows.model import LAST_OUTPUT, Exec, Function, Node, NodeType, Passed, Visit
 from perdure.features.flows.values import Allowance, Pins, as_list, as_object, planted, text_of
 from perdure.features.flows.vars import Vars, Writes
 from perdure.kernel.values import Json

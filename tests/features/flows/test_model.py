@@ -1,6 +1,6 @@
 """Compiled nodes and their home."""
 
-from perdure.features.flows.graph import OWN, Home, Node, of_node, of_pins
+from perdure.features.flows.model import OWN, Home, Node, of_node, of_pins
 from perdure.features.flows.vars import Vars
 from perdure.ids import BundleSha
 from perdure.kernel.model import ProgramRef
