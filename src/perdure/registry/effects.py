@@ -22,8 +22,7 @@ class Delta(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class EffectContext:
+class EffectContext(NamedTuple):
     """All that a handler may use. `key` is the idempotency key to pass on."""
 
     run: Birth

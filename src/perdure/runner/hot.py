@@ -1,10 +1,9 @@
 """A run in the runner's hands: kept in memory between its steps, forgotten when it rests."""
 
+import asyncio
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
-
-import anyio
 
 from perdure.ids import Key, RunId
 from perdure.kernel.limits import INLINE_BYTES_MAX
@@ -22,19 +21,32 @@ class Delivery(NamedTuple):
 
 
 class UnderWay:
-    """An effect that is being performed, in a scope that ends at its timeout or when it is given up."""
+    """An effect that is being performed: it ends at its timeout, or when it is given up."""
 
-    __slots__ = ("given_up", "scope")
+    __slots__ = ("_timeout", "given_up")
 
     def __init__(self) -> None:
         """Begin without a deadline."""
-        self.scope = anyio.CancelScope()
+        self._timeout: asyncio.Timeout | None = None
         self.given_up = False
+
+    def within(self, seconds: float) -> asyncio.Timeout:
+        """What ends the handler with `TimeoutError` after so long; at once where it is given up.
+
+        It is asyncio's own: a scope of anyio costs four times as much, on every step.
+        """
+        self._timeout = asyncio.timeout(0 if self.given_up else seconds)
+        return self._timeout
+
+    def ended(self) -> None:
+        """There is nothing to end any more."""
+        self._timeout = None
 
     def give_up(self) -> None:
         """End it: the run was cancelled, or the effect is no longer wanted."""
         self.given_up = True
-        self.scope.cancel()
+        if self._timeout is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time())
 
 
 @dataclass(slots=True)

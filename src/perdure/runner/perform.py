@@ -107,17 +107,23 @@ async def _called(
     kind: EffectKind, pending: Pending, context: EffectContext, under_way: UnderWay
 ) -> Outcome:
     """Call the handler under the effect's timeout; whatever it does, there is an outcome."""
-    effect, scope = pending.effect, under_way.scope
+    effect = pending.effect
     timeout_s = effect.timeout_s or kind.timeout_s
-    scope.deadline = anyio.current_time() + timeout_s
-    outcome: Outcome = Unknown(f"no outcome within {timeout_s:g} s")
-    with scope, containing("effect", kind=effect.kind, key=pending.key) as contained:
-        outcome = await kind.handle(effect, context)
-    if contained.bug:
-        return _bug(effect.effect_class, contained.bug)
-    if isinstance(outcome, Ok) and (fault := fault_of(outcome.result)):
-        return Failed("not_json", f"the result holds {fault}")
-    return outcome
+    with containing("effect", kind=effect.kind, key=pending.key) as contained:
+        timeout = under_way.within(timeout_s)
+        try:
+            async with timeout:
+                outcome = await kind.handle(effect, context)
+        except TimeoutError:
+            if not timeout.expired():
+                raise  # the handler's own
+            return Unknown(f"no outcome within {timeout_s:g} s")
+        finally:
+            under_way.ended()
+        if isinstance(outcome, Ok) and (fault := fault_of(outcome.result)):
+            return Failed("not_json", f"the result holds {fault}")
+        return outcome
+    return _bug(effect.effect_class, contained.bug or "")
 
 
 def _bug(effect_class: EffectClass, name: str) -> Outcome:
