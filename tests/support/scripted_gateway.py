@@ -44,7 +44,12 @@ def question(run_id: str = "r1", **more: Any) -> dict[str, Any]:
 
 def waits(run_id: str, wait: dict[str, Any]) -> dict[str, Any]:
     """The summary of a run that waits."""
-    blocked: dict[str, Any] = {"type": "question", "since": AT, "detail": wait["prompt"] or "", "unblock": []}
+    blocked: dict[str, Any] = {
+        "type": "question",
+        "since": AT,
+        "detail": wait["prompt"] or "",
+        "unblock": [],
+    }
     return summary(run_id, status="waiting", output=None, waiting=wait, blocked_on=blocked)
 
 
