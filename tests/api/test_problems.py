@@ -121,6 +121,8 @@ async def test_every_refusal_has_the_same_form(
 async def test_a_wrong_method_says_which_are_right(gateway: Gateway) -> None:
     answer = await gateway.client.delete("/api/gateway/me")
     assert answer.headers["allow"] == "GET"
+    several = await gateway.client.put("/api/gateway/bundles/ask")
+    assert several.headers["allow"] == "DELETE, GET"
 
 
 @pytest.mark.anyio

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -139,8 +140,16 @@ async def _of_the_protocol(request: Request, error: Exception) -> Response:
     if status == 404 and request.app.state.absent.fullmatch(request.scope["path"]):
         return answer_to(errors.FeatureAbsent(), instance_of(request))
     response = answer(PROTOCOL[status], PROTOCOL[status].title, instance_of(request))
-    response.headers.update(getattr(error, "headers", None) or {})
+    if status == 405:
+        response.headers["allow"] = ", ".join(_methods_at(request))
     return response
+
+
+def _methods_at(request: Request) -> list[str]:
+    """What can be done at the path of a request, by the routes of the first place that it fits."""
+    routes = [route for route in request.app.routes if isinstance(route, APIRoute)]
+    place = next((it.path for it in routes if it.path_regex.match(request.scope["path"])), None)
+    return sorted({it for route in routes if route.path == place for it in route.methods or ()})
 
 
 async def _nobody(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from perdure.api.schemas.fields import ID_LETTERS_MAX, Id, JsonObject
+from perdure.api.schemas.fields import ID_LETTERS_MAX, Body, Id, JsonObject
 from perdure.identity.principal import Principal
 from perdure.ids import CommandId, RunId
 from perdure.kernel.values import Json
@@ -12,7 +12,7 @@ from perdure.services.commands import COMMAND, TYPES, Command
 from perdure.stores.inbox import Accepted, Delivery
 
 
-class SendCommand(BaseModel):
+class SendCommand(Body):
     """A request about a run, taken once by its id."""
 
     command_id: Id = Field(description="The client's own; a blank one is replaced")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, Field
 
-from perdure.api.schemas.fields import Id
+from perdure.api.schemas.fields import Body, Id
 from perdure.ids import RunId
 from perdure.kernel.limits import INTEGER_MAX
 from perdure.stores.records import Record, wire_of
@@ -60,14 +60,14 @@ class AskStream(BaseModel):
     deltas: bool = Field(False, description="Also pieces of answers that are still coming")
 
 
-class Cursor(BaseModel):
+class Cursor(Body):
     """One ledger, and how much of it is known."""
 
     run_id: Id
     after: int = Field(0, ge=0, le=INTEGER_MAX)
 
 
-class LedgerCursors(BaseModel):
+class LedgerCursors(Body):
     """Several ledgers, and how many records of each."""
 
     runs: list[Cursor] = Field(max_length=RUNS_MAX)

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from perdure.api.schemas.fields import JsonObject
+from perdure.api.schemas.fields import Body, JsonObject
 from perdure.identity.principal import Principal, Role
 from perdure.kernel.values import Json
 
@@ -25,10 +25,10 @@ class Ping(BaseModel):
     time: str
 
 
-class SignIn(BaseModel):
+class SignIn(Body):
     """A user and their token, to be exchanged for a browser session."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     user_id: str = Field(min_length=1, max_length=256)
     token: str = Field(min_length=1, max_length=4_096)

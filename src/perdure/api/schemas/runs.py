@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from perdure.api.schemas.fields import TEXT_LETTERS_MAX, Id, JsonObject, When, Words
+from perdure.api.schemas.fields import TEXT_LETTERS_MAX, Body, Id, JsonObject, When, Words
 from perdure.ids import RunId
 from perdure.kernel.blocked import Blocked
 from perdure.kernel.model import TERMINAL, Status
@@ -41,7 +41,7 @@ Blankable = Annotated[Id | None, BeforeValidator(_blank_is_none)]
 Word = Annotated[Words | None, BeforeValidator(_blank_is_none)]
 
 
-class StartRun(BaseModel):
+class StartRun(Body):
     """What to run, and with what."""
 
     bundle_id: Blankable = Field(None, description="`id` or `id@version`")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from perdure.api.schemas.fields import Id, JsonObject
+from perdure.api.schemas.fields import Body, Id, JsonObject
 from perdure.bundles.bundle import Bundle
 from perdure.bundles.flow import input_pins, node_index
 from perdure.bundles.manifest import Entrypoint, write_entrypoint
@@ -112,14 +112,14 @@ class Removed(BaseModel):
     gateway_reload_error: str | None
 
 
-class Deprecate(BaseModel):
+class Deprecate(Body):
     """A flow, or with none all of them, and why it takes no new runs."""
 
     flow_id: Id | None = None
     reason: str | None = Field(None, max_length=REASON_LETTERS_MAX)
 
 
-class Undeprecate(BaseModel):
+class Undeprecate(Body):
     """A flow, or with none all of them."""
 
     flow_id: Id | None = None
