@@ -121,12 +121,12 @@ class Lane:
             decision = committed.decision
             if decision.read_version == 0:
                 self.deliver(decision.run.id, Advance())
+            for send in decision.sends:  # before births: a child may be cancelled as it is born
+                self.deliver(send.to, event_of(send.kind, send.key, send.body), send.id)
             for birth in decision.births:
                 self.deliver(birth.run.id, Advance())
             if decision.opened:
                 self._keep_time(decision.opened)
-            for send in decision.sends:
-                self.deliver(send.to, event_of(send.kind, send.key, send.body), send.id)
             if decision.redo:
                 self.look_again()
 
