@@ -14,9 +14,7 @@ from tests.journeys.gateway import GUARD_S
 
 PLANE: Final = Path("planes/default/admin/plane.db")
 OTHERS: Final = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-SCHEMA: Final = (
-    "SELECT schema_name FROM perdure.planes WHERE tenant = 'default' AND runtime = 'admin'"
-)
+SCHEMA: Final = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'outbox'"
 
 
 @dataclass(frozen=True)
