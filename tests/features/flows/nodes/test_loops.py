@@ -4,7 +4,8 @@ import pytest
 
 from perdure.features.flows.nodes.loops import PASSES_MAX
 from perdure.kernel.limits import Limits
-from perdure.kernel.values import Json
+from perdure.kernel.model import GONE
+from perdure.kernel.values import Json, fault_of
 from tests.support.drawing import Drawn, a_flow, a_node, a_start, a_value, an_end
 from tests.support.flowing import Flowing
 
@@ -38,6 +39,7 @@ FORS: dict[str, tuple[dict[str, Json], list[float]]] = {
     "backwards": ({"start": 2, "end": 0, "step": -1}, [2.0, 1.0]),
     "nowhere": ({"start": 3, "end": 3}, []),
     "the wrong way": ({"start": 0, "end": 3, "step": -1}, []),
+    "past the largest number": ({"start": 1e308, "end": 1.7e308, "step": 1e308}, [1e308]),
     "of texts that are numbers": ({"start": "1", "end": " 2 "}, [1.0]),
 }
 
@@ -76,6 +78,12 @@ def test_the_items_of_a_loop_are_resolved_once() -> None:
 def test_for(pins: dict[str, Json], expected: list[float]) -> None:
     run = Flowing(_looping(a_node("for", "start", "end", "step", defaults=pins), pin="i")).start()
     assert run.output["seen"] == expected
+    assert all(
+        fault_of(value) is None
+        for step in run.life.steps
+        for value in (step.writes or {}).values()
+        if value is not GONE
+    )
     assert all(isinstance(number, float) for number in run.output["seen"])
 
 

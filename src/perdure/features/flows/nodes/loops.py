@@ -88,7 +88,9 @@ def _next_number(visit: Visit, frame: Json, _kept: Json) -> Into | Out:
     _check_passes(index)
     output = _piped(visit.vars)
     output.update(i=i, index=index, total=frame["total"])
-    return Into("loop", {**frame, "i": i + frame["step"], "index": index + 1}, output)
+    nearer = min if frame["step"] > 0 else max  # beyond the end there may be no number any more
+    following = nearer(i + frame["step"], frame["end"])
+    return Into("loop", {**frame, "i": following, "index": index + 1}, output)
 
 
 def _while(_visit: Visit) -> Opened:
