@@ -12,12 +12,15 @@ from perdure.app.settings import read_settings
 from tests.app.conftest import Perdure
 from tests.support.scripted_gateway import (
     ScriptedGateway,
+    child_wait,
     delta,
     done,
     problem,
+    question,
     record,
     step,
     summary,
+    waits,
 )
 
 pytestmark = pytest.mark.anyio
@@ -98,13 +101,18 @@ async def test_earlier_runs_are_counted_and_the_latest_listed(started: ScriptedG
     assert "old-5" not in told
 
 
-async def test_a_run_that_the_last_stop_found_under_way_is_told_of(
+async def test_runs_that_the_last_stop_found_under_way_are_told_of(
     started: ScriptedGateway,
 ) -> None:
-    rows = [summary("old", status="running")]
+    by_child = waits("old-2", child_wait("child"))
+    by_child["blocked_on"]["type"] = "child"
+    rows = [summary("old-1", status="running"), by_child, waits("old-3", question())]
     started.on("GET", "/runs", (200, {"items": rows, "next_cursor": None}))
-    started.run(summary("old"))
-    assert "Run old, which was under way at the last stop, is completed." in await toured(started)
+    started.run(summary("old-1")).run(summary("old-2"))
+    told = await toured(started)
+    assert "Run old-1, which was under way at the last stop, is completed." in told
+    assert "Run old-2, which was under way at the last stop, is completed." in told
+    assert "Run old-3, which" not in told
 
 
 async def test_a_first_run_that_cannot_start_is_told_and_serving_goes_on(

@@ -132,9 +132,15 @@ def tell_kept(on: "Screen", kept: list[Any]) -> None:
 
 async def _tell_resumed(gateway: "Gateway", kept: list[Any], on: "Screen") -> None:
     """Say how it stands with the runs that the last stop found under way."""
-    for run in [it for it in kept if it["status"] == "running"][:KEPT_SHOWN]:
+    for run in [it for it in kept if _is_under_way(it)][:KEPT_SHOWN]:
         now = await gateway.run(run["run_id"])
         on.say(f"Run {run['run_id']}, which was under way at the last stop, is {now['status']}.")
+
+
+def _is_under_way(run: Any) -> bool:
+    """Whether a run does something, itself or by its child, rather than wait for time or people."""
+    blocked = run["blocked_on"] or {}
+    return run["status"] == "running" or blocked.get("type") in ("child", "effect", "runner")
 
 
 def tell_next(
