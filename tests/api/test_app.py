@@ -19,6 +19,7 @@ from perdure.registry.feature import Feature
 from perdure.registry.registry import registry_of
 from perdure.runtimes.context import RuntimeContext
 from tests.support.gateway import FEATURES, Gateway, Options, a_gateway
+from tests.support.reference_api import REFERENCE, routes_page
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +97,11 @@ def test_problems_are_told_as_problems() -> None:
     schemas = create_app(collaborators()).openapi()["components"]["schemas"]
     assert "Problem" in schemas
     assert not {"HTTPValidationError", "ValidationError"} & set(schemas)
+
+
+def test_the_page_of_routes_is_made_of_them() -> None:
+    page = REFERENCE / "routes.md"
+    assert page.read_text() == routes_page(), "run `python -m tests.support.reference_api`"
 
 
 def test_routes_are_short() -> None:

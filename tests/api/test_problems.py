@@ -10,6 +10,7 @@ from perdure.api import problems
 from perdure.errors import GatewayError
 from perdure.registry.feature import Feature
 from tests.support.gateway import FEATURES, Gateway, Options, a_gateway
+from tests.support.reference_api import REFERENCE, problems_page
 
 STATUSES = {
     errors.GatewayError: 500,
@@ -46,6 +47,11 @@ def test_codes_are_unique_and_every_kind_has_a_title() -> None:
     kinds = problems.kinds()
     assert len({kind.code for kind in kinds}) == len(kinds)
     assert all(kind.title.endswith(".") for kind in kinds)
+
+
+def test_the_page_of_problems_is_made_of_the_tree() -> None:
+    page = REFERENCE / "problems.md"
+    assert page.read_text() == problems_page(), "run `python -m tests.support.reference_api`"
 
 
 def test_facts_stand_beside_the_members_and_never_over_them() -> None:

@@ -65,13 +65,14 @@ def kind_of(error: type[GatewayError]) -> Kind:
     """The kind of a class of errors; its status is that of the nearest listed ancestor."""
     status = next((STATUS[it] for it in error.__mro__ if it in STATUS), BUG.status)
     title = (error.__doc__ or "").strip().splitlines()[0]
-    return Kind(error.code, status, title, issubclass(error, RETRYABLE))
+    retryable = issubclass(error, RETRYABLE) and error is not errors.SchemaNewer
+    return Kind(error.code, status, title, retryable)
 
 
 def kinds() -> list[Kind]:
     """Every kind of problem that an answer can name, by code."""
     every = {kind.code: kind for kind in (*PROTOCOL.values(), BUG)}
-    every |= {error.code: kind_of(error) for error in _tree(GatewayError)}
+    every |= {error.code: kind_of(error) for error in _below(GatewayError)}
     return sorted(every.values())
 
 
@@ -193,7 +194,9 @@ def _sentence(faults: Sequence[Mapping[str, Json]]) -> str:
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}{more}"
 
 
-def _tree(error: type[GatewayError]) -> Iterator[type[GatewayError]]:
-    yield error
+def _below(error: type[GatewayError]) -> Iterator[type[GatewayError]]:
+    """The errors of the tree below one; what others derive for themselves is no answer of the API."""
     for child in error.__subclasses__():
-        yield from _tree(child)
+        if child.__module__ == errors.__name__:
+            yield child
+            yield from _below(child)
