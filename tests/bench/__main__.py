@@ -8,19 +8,25 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import beside_dbos, beside_restate, environment, idle, machine, raw, table
+from tests.bench import beside_dbos, beside_restate, environment, idle, machine, raw, steps, table
 from tests.bench.figures import ROOT, Bench, Figure, Unavailable
 from tests.bench.postgres import postgres
 from tests.bench.race import Contestant, race
 
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
 # Each has `measure(bench) -> list[Figure]`. Limits and peers come first: what follows stands beside them.
-ALONE = {"raw": raw.measure, "idle": idle.measure, "restate": beside_restate.measure}
+ALONE = {
+    "raw": raw.measure,
+    "idle": idle.measure,
+    "restate": beside_restate.measure,
+    "steps": steps.measure,
+}
 # Each has `contestants(bench, dsn) -> list[Contestant]`.
 RACING = {
     "raw": raw.contestants,
     "dbos": beside_dbos.contestants,
     "restate": beside_restate.contestants,
+    "steps": steps.contestants,
 }
 
 
@@ -35,6 +41,7 @@ def options_of(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--no-install", action="store_true", help="take peers only if they are here"
     )
+    parser.add_argument("--small", action="store_true", help="a smoke run, of little of each")
     parser.add_argument("--no-race", action="store_true", help="leave steps per second out")
     return parser.parse_args(words)
 
@@ -74,7 +81,8 @@ def main(words: Sequence[str]) -> None:
     options = options_of(words)
     facts = machine.facts()
     with TemporaryDirectory(prefix="bench-") as scratch:
-        bench = Bench(Path(scratch), options.seconds, options.rounds, not options.no_install)
+        install = not options.no_install
+        bench = Bench(Path(scratch), options.seconds, options.rounds, install, options.small)
         figures = measured(options, bench)
     facts["peers"] = environment.versions()
     text = table.page(figures, facts, " ".join(["python -m tests.bench", *words]))

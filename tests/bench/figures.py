@@ -37,6 +37,7 @@ class Bench:
     seconds: float
     rounds: int
     install: bool = True  # peers that are missing are installed
+    small: bool = False  # a smoke run: fewer runs, readers and steps
     seen: list[Figure] = field(default_factory=list)
 
     def value_of(self, section: str, name: str) -> float | None:
