@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("schema_name", sa.Text(), nullable=False),
         sa.Column("schema_version", sa.Text(), nullable=False),
         sa.Column("due_at", sa.Text(), nullable=True),
+        sa.Column("noted_at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "runtime", name="pk_planes"),
         sa.UniqueConstraint("schema_name", name="uq_planes_schema_name"),
     )

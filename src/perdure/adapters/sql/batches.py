@@ -1,6 +1,6 @@
 """A batch becomes one transaction; if that fails, each of its members becomes one of its own."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from orjson import JSONEncodeError
@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, select
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql import commit_rows as sql
 from perdure.adapters.sql.counters import INBOX, RunKeys, take
-from perdure.adapters.sql.dialect import Database, Mismatch, Session, Write
+from perdure.adapters.sql.dialect import CommitUnknown, Database, Mismatch, Session, Write
+from perdure.adapters.sql.due import DueMark, due_of
 from perdure.adapters.sql.events import give_kept, lock_events
 from perdure.adapters.sql.heads import Head, Heads
 from perdure.adapters.sql.plan import Plan
@@ -30,6 +31,8 @@ from perdure.stores.runs import Commit, Committed, Listener
 Mail = Callable[[Sequence[RunId]], None]
 Probe = Callable[[str], None]
 
+TRIES_MAX: Final = 3  # of one transaction that the database gave up for another's sake
+
 _MESSAGE: Final = Sql(
     select(inbox.c.disposition, inbox.c.body_hash, inbox.c.run_id).where(
         inbox.c.id == bindparam("_id")
@@ -44,14 +47,32 @@ class Told(NamedTuple):
     on_mail: Mail
 
 
+class Attempt:
+    """One try to write a batch together: what was planned, and what its members would hear."""
+
+    def __init__(self, batch: Sequence[Any]) -> None:
+        """Begin with nothing planned."""
+        self.batch = batch
+        self.plan: Plan | None = None
+        self.answers: list[Answer] = []
+
+    def is_kept(self, what: Any, here: Mapping[RunId, Head]) -> bool:
+        """Whether a commit of the batch is what the database has now."""
+        if not isinstance(what, Commit) or self.plan is None:
+            return False
+        planned, found = self.plan.heads[what.decision.run.id], here.get(what.decision.run.id)
+        return found is not None and planned[:4] == found[:4]  # key, version, number and hash
+
+
 class SqlBatches:
     """What one plane's writer does with a batch. `heads` belong to the thread that writes."""
 
     def __init__(
-        self, database: Database, content: ContentFolder, told: Told, probe: Probe
-    ) -> None:
+        self, database: Database, content: ContentFolder, told: Told, probe: Probe, mark: DueMark | None = None
+    ) -> None:  # fmt: skip
         """Write to `database` and `content`; `probe` is called at the places where a test may end us."""
         self._database, self._content, self._told, self._probe = database, content, told, probe
+        self._mark = mark
         self._heads = Heads()
         self._keys = RunKeys(database)
         self._expected: tuple[type[Exception], ...] = (
@@ -61,17 +82,23 @@ class SqlBatches:
 
     def write(self, batch: Sequence[Any]) -> list[Answer]:
         """Write a batch together, or one by one where that fails. Never raises what it can answer."""
+        return self._write(batch, TRIES_MAX)
+
+    def _write(self, batch: Sequence[Any], tries: int) -> list[Answer]:
         if self.failed is not None:
             return [Answer(error=StoreFailed(self.failed)) for _ in batch]
+        attempt = Attempt(batch)
         try:
-            return self._together(batch)
+            return self._together(attempt)
+        except CommitUnknown:
+            return self._looked_up(attempt)
         except self._expected as failed:
             self._forget(batch)
             if self._is_fatal(failed):
                 return [Answer(error=StoreFailed(str(self.failed))) for _ in batch]
-            if len(batch) == 1:
+            if len(batch) == 1 and not (tries > 1 and self._database.transient(failed)):
                 return [Answer(error=self._named(batch[0], failed))]
-        return [self.write([one])[0] for one in batch]
+        return [self._write([one], tries - (len(batch) == 1))[0] for one in batch]
 
     def tell(self, batch: Sequence[Any], answers: Sequence[Answer]) -> None:
         """Tell of commits and of messages, once for the batch."""
@@ -90,10 +117,13 @@ class SqlBatches:
 
     # --- together --------------------------------------------------------------------------------
 
-    def _together(self, batch: Sequence[Any]) -> list[Answer]:
+    def _together(self, attempt: Attempt) -> list[Answer]:
+        batch = attempt.batch
         commits = [what for what in batch if isinstance(what, Commit)]
-        plan = Plan(self._heads_of(commits), self._content, self._keys.new)
-        answers = [_planned(plan, what) for what in batch]
+        attempt.plan = plan = Plan(self._heads_of(commits), self._content, self._keys.new)
+        attempt.answers = answers = [_planned(plan, what) for what in batch]
+        if self._mark is not None:
+            _cover(self._mark, batch)
         mailed: tuple[RunId, ...] = ()
         self._probe("before_commit")
         with self._database.writing() as session:
@@ -111,7 +141,9 @@ class SqlBatches:
 
     def _heads_of(self, commits: Sequence[Commit]) -> dict[RunId, Head]:
         """The heads of the batch's runs; those that seem to be elsewhere than was read are read again."""
-        read = {it.decision.run.id: it.decision.read_version for it in commits}
+        read: dict[RunId, int] = {}
+        for it in commits:
+            read.setdefault(it.decision.run.id, it.decision.read_version)
         heads = self._heads.known(read)
         missing = [
             run_id for run_id, version in read.items()
@@ -135,6 +167,23 @@ class SqlBatches:
         return tuple(give_kept(session, plan.openings)) if plan.openings else ()
 
     # --- what can go wrong -------------------------------------------------------------------------
+
+    def _looked_up(self, attempt: Attempt) -> list[Answer]:
+        """Say what became of a batch whose commit was never answered: look at what is there."""
+        self._forget(attempt.batch)
+        commits = [what for what in attempt.batch if isinstance(what, Commit)]
+        try:
+            with self._database.reading() as session:
+                here = self._heads.find(session, [it.decision.run.id for it in commits])
+        except self._expected as failed:
+            error = StoreFailed(f"nobody knows whether the commit was kept: {failed}")
+            return [Answer(error=error) for _ in attempt.batch]
+        return [
+            answer
+            if answer.error is not None or attempt.is_kept(what, here)
+            else self.write([what])[0]
+            for what, answer in zip(attempt.batch, attempt.answers, strict=True)
+        ]
 
     def _forget(self, batch: Iterable[Any]) -> None:
         self._heads.forget(it.decision.run.id for it in batch if isinstance(it, Commit))
@@ -174,6 +223,20 @@ class SqlBatches:
         here = known.get(commit.decision.run.id)
         moved = here is not None and here.version != commit.decision.read_version
         return VersionConflict() if moved or isinstance(failed, Mismatch) else None
+
+
+def _cover(mark: DueMark, batch: Sequence[Any]) -> None:
+    """Have the control store know when the batch gives the plane something to do."""
+    dues: list[tuple[str, str]] = []
+    for what in batch:
+        if isinstance(what, Commit):
+            due, at = due_of(what), what.decision.run.updated_at
+        else:
+            due, at = what.due, what.at
+        if due is not None:
+            dues.append((due, at))
+    if dues:
+        mark.cover(min(due for due, _ in dues), max(at for _, at in dues))
 
 
 def _planned(plan: Plan, what: Any) -> Answer:

@@ -20,7 +20,7 @@ from perdure.adapters.sql.tables import (
 )
 
 
-def _at_most_once(table: Table, columns: Sequence[str]) -> Rows:
+def at_most_once(table: Table, columns: Sequence[str]) -> Rows:
     """An insert that leaves a row alone which is there already."""
     values: dict[str, Any] = {name: bindparam(name) for name in columns}
     return Rows(upsert(table).values(values).on_conflict_do_nothing(), columns)
@@ -47,7 +47,7 @@ DROP_CELLS: Final = Rows(
     delete(cells).where(cells.c.run == bindparam("run"), cells.c.seq == bindparam("seq")),
     ("run", "seq"),
 )
-ADD_ARTIFACT: Final = _at_most_once(
+ADD_ARTIFACT: Final = at_most_once(
     artifacts, ("id", "owner", "sha256", "size_bytes", "content_type", "created_at", "tags")
 )
 
@@ -98,4 +98,4 @@ MESSAGE: Final = (
     "id", "seq", "run_id", "kind", "key", "opened_seq", "by", "body_hash", "created_at", "disposition",
     "settled_at", "address", "expires_at", "body",
 )  # fmt: skip
-ADD_MESSAGE: Final = _at_most_once(inbox, MESSAGE)
+ADD_MESSAGE: Final = at_most_once(inbox, MESSAGE)

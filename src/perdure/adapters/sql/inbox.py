@@ -73,7 +73,7 @@ class SqlInbox:
             mailed = (message.run_id,) if disposition == "pending" else ()
             return Mailed(Accepted(number, duplicate=False), mailed)
 
-        return await self._writer.work(work)
+        return await self._writer.work(work, due=at, at=at)
 
     async def claim(
         self, holder: str, *, now: str, until: str, limit: int, run_id: RunId | None = None
@@ -111,7 +111,7 @@ class SqlInbox:
             delivered = emit(session, emission, at)
             return Mailed(delivered, delivered.run_ids)
 
-        return await self._writer.work(work)
+        return await self._writer.work(work, due=at, at=at)
 
     async def sweep(self, *, now: str) -> int:
         """Forget kept events whose time is over."""

@@ -1,8 +1,9 @@
 """A plane: its stores together, over one database, one folder of content and one writer."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +15,11 @@ from perdure.adapters.sql.artifacts import SqlArtifacts
 from perdure.adapters.sql.batches import Mail, Probe, SqlBatches, Told
 from perdure.adapters.sql.bundles import SqlBundles
 from perdure.adapters.sql.dialect import Database, Facts
+from perdure.adapters.sql.due import DueMark, Note
 from perdure.adapters.sql.inbox import SqlInbox
 from perdure.adapters.sql.leases import void_leases
 from perdure.adapters.sql.migrate import RUNTIME, migrate
+from perdure.adapters.sql.notify import Hint, Notices
 from perdure.adapters.sql.outbox import SqlOutbox
 from perdure.adapters.sql.postgres import PostgresDatabase
 from perdure.adapters.sql.reader import Reader
@@ -26,7 +29,8 @@ from perdure.adapters.sql.statements import Sql
 from perdure.adapters.sql.waits import SqlWaits
 from perdure.adapters.sql.writer import Writer
 from perdure.errors import StoreFailed
-from perdure.stores.runs import Listener
+from perdure.ids import RunId
+from perdure.stores.runs import Committed, Listener
 
 _ANSWER: Final = Sql(select(literal(1)))
 
@@ -36,6 +40,10 @@ def no_probe(_name: str) -> None:
 
 
 def no_mail(_run_ids: object) -> None:
+    """Tell nobody."""
+
+
+def no_hint(_run_id: object) -> None:
     """Tell nobody."""
 
 
@@ -61,12 +69,16 @@ class PlaneConfig:
     """How a plane is held. `probe` is called at the places where a crash test may end the process.
 
     `on_commit` hears of each batch of this process's commits, and `on_mail` of the runs that have
-    a message or may begin; both on the event loop, before the callers hear.
+    a message or may begin, `on_hint` of those that another process changed; all on the event loop,
+    the first two before the callers hear. `note_due` is told of a time before the commit that makes
+    the plane due then, on a writer's thread.
     """
 
     on_commit: Listener
     pools: Pools
     on_mail: Mail = no_mail
+    on_hint: Hint = no_hint
+    note_due: Note | None = None
     probe: Probe = no_probe
     synchronous: str = "FULL"
 
@@ -80,7 +92,8 @@ class SqlPlane:
         content = ContentFolder(folder)
         told = Told(config.on_commit, config.on_mail)
         self.database: Final = database
-        self._batches = SqlBatches(database, content, told, config.probe)
+        mark = None if config.note_due is None else DueMark(config.note_due)
+        self._batches = SqlBatches(database, content, told, config.probe, mark)
         self._writer = Writer(self._batches, config.pools.writers, loop)
         self._reader = Reader(database, config.pools.readers, loop)
         self.runs: Final = SqlRuns(self._reader, self._writer, content)
@@ -90,6 +103,7 @@ class SqlPlane:
         self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content)
         self.bundles: Final = SqlBundles(self._reader, self._writer, content)
         self._closed = False
+        self._at_closing: list[Callable[[], None]] = []
 
     @property
     def facts(self) -> Facts:
@@ -108,11 +122,17 @@ class SqlPlane:
         await self._reader.read(lambda session: session.first(_ANSWER))
         await self._writer.work(lambda session: session.first(_ANSWER))
 
+    def at_closing(self, stop: Callable[[], None]) -> None:
+        """Have something called once the last commit is written."""
+        self._at_closing.append(stop)
+
     async def close(self) -> None:
         """Finish what was handed in, then let go of the files. Twice is as good as once."""
         if not self._closed:
             self._closed = True
             await self._writer.close()
+            for stop in self._at_closing:
+                stop()
             await self._reader.run(self.database.close)
 
 
@@ -139,12 +159,13 @@ async def open_sqlite_plane(folder: Path, config: PlaneConfig) -> SqlPlane:
 
 
 async def open_postgres_plane(
-    engine: Engine, schema: str, artifacts: Path, config: PlaneConfig
-) -> SqlPlane:
+    engine: Engine, schema: str, artifacts: Path, config: PlaneConfig, notices: Notices | None = None
+) -> SqlPlane:  # fmt: skip
     """Open the plane in a schema, migrated if it is there, made at its first use if not.
 
-    `schema` is a name that the server made; content lies in the folder `artifacts`. Raises
-    `SchemaNewer` where a newer release wrote the schema, `StoreFailed` where Postgres is away.
+    `schema` is a name that the server made; content lies in the folder `artifacts`; other
+    processes are told and heard by `notices`. Raises `SchemaNewer` where a newer release wrote the
+    schema, `StoreFailed` where Postgres is away.
     """
 
     def opened() -> PostgresDatabase:
@@ -159,4 +180,22 @@ async def open_postgres_plane(
 
     loop = asyncio.get_running_loop()
     database = await loop.run_in_executor(config.pools.readers, opened)
-    return SqlPlane(database, artifacts, config)
+    if notices is None:
+        return SqlPlane(database, artifacts, config)
+    plane = SqlPlane(database, artifacts, _telling(config, schema, notices))
+    plane.at_closing(notices.listen(schema, config.on_hint))
+    return plane
+
+
+def _telling(config: PlaneConfig, schema: str, notices: Notices) -> PlaneConfig:
+    """The same, with other processes told as well."""
+
+    def on_commit(batch: Sequence[Committed]) -> None:
+        config.on_commit(batch)
+        notices.tell(schema, (one.decision.run.id for one in batch))
+
+    def on_mail(run_ids: Sequence[RunId]) -> None:
+        config.on_mail(run_ids)
+        notices.tell(schema, run_ids)
+
+    return replace(config, on_commit=on_commit, on_mail=on_mail)

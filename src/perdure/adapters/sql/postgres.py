@@ -14,6 +14,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql as pieces
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from perdure.adapters.sql.dialect import CommitUnknown, Facts, Mismatch, Session, Write
 from perdure.adapters.sql.statements import Row, Rows, Sql
@@ -26,7 +27,8 @@ BEGIN_WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 TO_PLANE: Final = (
     "SELECT set_config('search_path', %s, true)"  # what SET LOCAL does, with a parameter
 )
-TRANSIENT: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+# Serialization failure, deadlock, the server is ending or coming up.
+TRANSIENT: Final = frozenset({"40001", "40P01", "57P01", "57P02", "57P03"})
 CORRUPT: Final = ("XX001", "XX002", "58030")  # data or index corrupted, i/o error
 
 
@@ -121,9 +123,9 @@ class PostgresDatabase:
                 "SELECT 1 FROM pg_namespace WHERE nspname = %s", (self._schema,)
             ).first()
         if found is not None:
-            self._ensure()
+            self.make()
 
-    def _ensure(self) -> None:
+    def make(self) -> None:
         """Make the schema, or bring it up to date, while no other process does."""
         with self._making:
             if self._made:
@@ -146,7 +148,7 @@ class PostgresDatabase:
     @contextmanager
     def _session(self, begin: str) -> Iterator[Session]:
         if not self._made:
-            self._ensure()
+            self.make()
         checked_out = self._engine.raw_connection()
         connection: psycopg.Connection[Any] = checked_out.dbapi_connection  # type: ignore[assignment]  # the driver's own
         try:
@@ -160,8 +162,9 @@ class PostgresDatabase:
             _undo(connection)
             raise
         finally:
-            if connection.broken or connection.closed:
+            if connection.closed:
                 checked_out.invalidate()
+                self._engine.dispose()  # what lies idle in the pool was cut by the same stroke
             checked_out.close()
 
     def reading(self) -> AbstractContextManager[Session]:
@@ -178,11 +181,15 @@ class PostgresDatabase:
 
     def transient(self, error: Exception) -> bool:
         """Whether the same transaction may succeed when it is tried again."""
+        if isinstance(error, DBAPIError):  # from the pool
+            error = error.orig if isinstance(error.orig, psycopg.Error) else error
+        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+            return True  # the connection was lost, or there was none
         return getattr(error, "sqlstate", None) in TRANSIENT
 
     def error_types(self) -> tuple[type[Exception], ...]:
         """What the driver raises."""
-        return (psycopg.Error,)
+        return (psycopg.Error, SQLAlchemyError)
 
     def close(self) -> None:
         """Let go of nothing: the pool belongs to the process."""

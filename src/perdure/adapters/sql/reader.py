@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from perdure.adapters.sql.dialect import Database, Session
 from perdure.errors import StoreFailed
 
 T = TypeVar("T")
+
+TRIES_MAX: Final = 3  # of one look, where the connection was lost
 
 
 class Reader:
@@ -28,9 +30,11 @@ class Reader:
         """Do something that may wait for the disk on another thread."""
         return await self._loop.run_in_executor(self._threads, call)
 
-    def _read(self, read: Callable[[Session], T]) -> T:
+    def _read(self, read: Callable[[Session], T], tries: int = TRIES_MAX) -> T:
         try:
             with self._database.reading() as session:
                 return read(session)
         except self._database.error_types() as failed:
-            raise StoreFailed(f"the store cannot be read: {failed}") from failed
+            if tries == 1 or not self._database.transient(failed):
+                raise StoreFailed(f"the store cannot be read: {failed}") from failed
+        return self._read(read, tries - 1)

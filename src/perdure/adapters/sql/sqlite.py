@@ -8,12 +8,13 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import orjson
 from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from perdure.adapters.sql.dialect import Facts, Mismatch, Session, Write
@@ -146,7 +147,7 @@ class SqliteDatabase:
 
     def error_types(self) -> tuple[type[Exception], ...]:
         """What the driver raises."""
-        return (sqlite3.Error, sqlite3.Warning)
+        return (sqlite3.Error, SQLAlchemyError)
 
     def close(self) -> None:
         """Let go of every connection, the writing one last: it leaves a whole file behind."""
@@ -169,7 +170,8 @@ def _prepare(connection: sqlite3.Connection, pragmas: Mapping[str, int | str]) -
 def _undo(cursor: sqlite3.Cursor) -> None:
     """Roll back what is left of a transaction; after some errors there is nothing left."""
     if cursor.connection.in_transaction:
-        cursor.execute("ROLLBACK")
+        with suppress(sqlite3.Error):  # the first error is the one to tell
+            cursor.execute("ROLLBACK")
 
 
 def _locked(path: Path) -> int:

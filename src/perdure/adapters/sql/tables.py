@@ -239,6 +239,7 @@ planes: Final = Table(
     Column("schema_name", Text, nullable=False, unique=True),
     Column("schema_version", Text, nullable=False),
     Column("due_at", Text),
+    Column("noted_at", Text, nullable=False),
     Index("ix_planes_due_at", "due_at"),
 )
 

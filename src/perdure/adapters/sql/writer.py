@@ -30,6 +30,8 @@ class Work(NamedTuple):
     """
 
     run: Callable[[Session], Any]
+    due: str | None = None  # when it gives the plane something to do
+    at: str = ""  # the time of the caller, where there is a `due`
 
 
 class Mailed(NamedTuple, Generic[T]):
@@ -92,9 +94,11 @@ class Writer:
             self._loop.call_soon(self._threads.submit, self._write)
         return future
 
-    async def work(self, run: Callable[[Session], T | Mailed[T]]) -> T:
+    async def work(
+        self, run: Callable[[Session], T | Mailed[T]], *, due: str | None = None, at: str = ""
+    ) -> T:
         """Have something done in a transaction that it may share with others."""
-        done: T = await self.put(Work(run))
+        done: T = await self.put(Work(run, due, at))
         return done
 
     def _write(self) -> None:
