@@ -108,8 +108,9 @@ async def test_runs_that_the_last_stop_found_under_way_are_told_of(
     by_child["blocked_on"]["type"] = "child"
     rows = [summary("old-1", status="running"), by_child, waits("old-3", question())]
     started.on("GET", "/runs", (200, {"items": rows, "next_cursor": None}))
-    started.run(summary("old-1")).run(summary("old-2"))
-    told = await toured(started)
+    for run_id in ("old-1", "old-2"):
+        started.run(summary(run_id)).ledger(run_id, [step(1, record(run_id)), done(1, run_id)])
+    told = (await toured(started)).partition("Ctrl-C stops it.")[2]
     assert "Run old-1, which was under way at the last stop, is completed." in told
     assert "Run old-2, which was under way at the last stop, is completed." in told
     assert "Run old-3, which" not in told

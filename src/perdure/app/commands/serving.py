@@ -94,17 +94,18 @@ async def tour(url: str, *, settings: "Settings", token: str, prompt: str, on: "
     from perdure.app.client import Gateway
 
     on.say(f"Perdure serves at {url}", "bold")
+    kept: list[Any] = []
+    ending = None
     async with Gateway(url, token) as gateway:
         try:
             kept = await gateway.runs(KEPT_COUNTED, root_only=True)
             tell_kept(on, kept)
             ending = await _first_run(gateway, prompt, on)
-            await _tell_resumed(gateway, kept, on)
         except GatewayError as error:
             for line in lines_of(error, program()):
                 on.say(line, "red")
-            ending = None
-    tell_next(on, url, token, ending, elsewhere=_is_elsewhere(settings))
+        tell_next(on, url, token, ending, elsewhere=_is_elsewhere(settings))
+        await _tell_resumed(gateway, kept, on)
 
 
 async def _first_run(gateway: "Gateway", prompt: str, on: "Screen") -> "Ending":
@@ -131,10 +132,27 @@ def tell_kept(on: "Screen", kept: list[Any]) -> None:
 
 
 async def _tell_resumed(gateway: "Gateway", kept: list[Any], on: "Screen") -> None:
-    """Say how it stands with the runs that the last stop found under way."""
-    for run in [it for it in kept if _is_under_way(it)][:KEPT_SHOWN]:
-        now = await gateway.run(run["run_id"])
-        on.say(f"Run {run['run_id']}, which was under way at the last stop, is {now['status']}.")
+    """Say of each run that the last stop found under way how it ends, once it does."""
+    import anyio
+
+    async with anyio.create_task_group() as watching:
+        for run in [it for it in kept if _is_under_way(it)][:KEPT_SHOWN]:
+            watching.start_soon(_tell_end, gateway, run["run_id"], on)
+
+
+async def _tell_end(gateway: "Gateway", run_id: str, on: "Screen") -> None:
+    from contextlib import aclosing
+
+    from perdure.app.stream import follow
+
+    try:
+        async with aclosing(follow(gateway, run_id)) as steps:
+            async for _ in steps:
+                pass
+        status = (await gateway.run(run_id))["status"]
+        on.say(f"Run {run_id}, which was under way at the last stop, is {status}.")
+    except GatewayError as error:
+        on.say(f"Run {run_id} cannot be followed: {error.detail}", "red")
 
 
 def _is_under_way(run: Any) -> bool:
