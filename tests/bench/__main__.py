@@ -8,7 +8,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import beside_dbos, beside_restate, environment, idle, machine, raw, steps, table
+from tests.bench import (
+    beside_dbos,
+    beside_restate,
+    environment,
+    idle,
+    latency,
+    machine,
+    raw,
+    start,
+    steps,
+    table,
+)
 from tests.bench.figures import ROOT, Bench, Figure, Unavailable
 from tests.bench.postgres import postgres
 from tests.bench.race import Contestant, race
@@ -18,7 +29,9 @@ PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
 ALONE = {
     "raw": raw.measure,
     "idle": idle.measure,
+    "start": start.measure,
     "restate": beside_restate.measure,
+    "latency": latency.measure,
     "steps": steps.measure,
 }
 # Each has `contestants(bench, dsn) -> list[Contestant]`.
@@ -26,6 +39,7 @@ RACING = {
     "raw": raw.contestants,
     "dbos": beside_dbos.contestants,
     "restate": beside_restate.contestants,
+    "latency": latency.contestants,
     "steps": steps.contestants,
 }
 
