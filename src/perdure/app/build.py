@@ -4,23 +4,14 @@ import hashlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 from fastapi import FastAPI
 
 from perdure.adapters.egress import Egress
-from perdure.adapters.sql.plane import (
-    PlaneConfig,
-    Pools,
-    SqlPlane,
-    open_postgres_plane,
-    open_sqlite_plane,
-)
-from perdure.adapters.sql.postgres import postgres_engine
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
 from perdure.app.features import features_of
+from perdure.app.planes import RUNTIME, TENANT, Listeners, folder_of, open_plane
 from perdure.app.settings import LOCAL_HOSTS, Settings, holder_name, make_data_folder, token_of
 from perdure.app.shipped import install_shipped
 from perdure.clock import Clock, SystemClock
@@ -28,16 +19,12 @@ from perdure.errors import Invalid, RunNotFound
 from perdure.identity.access import RULES
 from perdure.identity.credentials import SingleToken
 from perdure.identity.principal import Principal
-from perdure.ids import RunId, RuntimeId, TenantId
 from perdure.registry.feature import Feature
 from perdure.registry.registry import Registry, registry_of
 from perdure.runner.config import RunnerConfig, no_probe
 from perdure.runner.runner import Runner
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.hub import Hub
-
-DEFAULT_TENANT: Final = TenantId("default")
-DEFAULT_RUNTIME: Final = RuntimeId("admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +52,11 @@ async def build(
     Everything that is opened is closed at the end, last opened first. Raises `Invalid`,
     `Unavailable` where another process holds the plane, `SchemaNewer`.
     """
+    if settings.database_url is None and not with_runner:
+        raise Invalid(
+            "on SQLite one process holds the plane: serve without a runner needs Postgres"
+            " (PERDURE_DATABASE_URL)"
+        )
     clock = clock or SystemClock()
     make_data_folder(settings)
     async with AsyncExitStack() as stack:
@@ -76,10 +68,10 @@ async def build(
                 await stack.enter_async_context(feature.lifespan())
         runner = Runner(_runner_config(settings, probe)) if with_runner else None
         hub = Hub([listener for feature in registry.features for listener in feature.observers])
-        plane = await _open(stack, settings, hub, runner, probe)
+        plane = await open_plane(stack, settings, clock, Listeners(hub, runner, probe))
         runtime = RuntimeContext(
-            tenant=DEFAULT_TENANT, runtime=DEFAULT_RUNTIME, plane=plane, hub=hub, registry=registry,
-            clock=clock, http=egress.bound(), workspaces=_folder(settings) / "workspaces",
+            tenant=TENANT, runtime=RUNTIME, plane=plane, hub=hub, registry=registry,
+            clock=clock, http=egress.bound(), workspaces=folder_of(settings) / "workspaces",
         )  # fmt: skip
         await install_shipped(runtime)
         if runner is not None:
@@ -87,42 +79,6 @@ async def build(
         closing = Closing()
         api = create_app(_collaborators(settings, registry, runtime, clock, closing))
         yield App(settings, api, runner, runtime, closing)
-
-
-async def _open(
-    stack: AsyncExitStack, settings: Settings, hub: Hub, runner: Runner | None,
-    probe: Callable[[str], None],
-) -> SqlPlane:  # fmt: skip
-    """Open the one plane of single-token mode, in SQLite or in Postgres."""
-    pools = Pools()
-    stack.callback(pools.close)
-
-    def mail(_run_ids: Sequence[RunId]) -> None:
-        for lane in runner.lanes if runner is not None else ():
-            lane.look_again()
-
-    config = PlaneConfig(
-        on_commit=hub.committed, pools=pools, on_mail=mail, probe=probe,
-        synchronous=settings.sqlite_synchronous,
-    )  # fmt: skip
-    if settings.database_url is None and runner is None:
-        raise Invalid(
-            "on SQLite one process holds the plane: serve without a runner needs Postgres"
-            " (PERDURE_DATABASE_URL)"
-        )
-    if settings.database_url is None:
-        plane = await open_sqlite_plane(_folder(settings), config)
-    else:
-        engine = postgres_engine(settings.database_url.get_secret_value())
-        stack.callback(engine.dispose)
-        schema = f"plane_{DEFAULT_TENANT}_{DEFAULT_RUNTIME}"
-        plane = await open_postgres_plane(engine, schema, _folder(settings) / "artifacts", config)
-    stack.push_async_callback(plane.close)
-    return plane
-
-
-def _folder(settings: Settings) -> Path:
-    return settings.data_dir / "planes" / DEFAULT_TENANT / DEFAULT_RUNTIME
 
 
 def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerConfig:

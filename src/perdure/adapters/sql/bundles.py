@@ -7,10 +7,11 @@ from typing import Final
 from sqlalchemy import bindparam, delete, select, update
 
 from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.sql.commit_rows import at_most_once
 from perdure.adapters.sql.dialect import Session, Write
 from perdure.adapters.sql.encode import dumps, loads
 from perdure.adapters.sql.reader import Reader
-from perdure.adapters.sql.statements import Row, Sql, inserting
+from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import bundles
 from perdure.adapters.sql.writer import Writer
 from perdure.errors import BundleExists, BundleNotFound, StoreFailed
@@ -29,7 +30,7 @@ _THIS: Final = (
 )
 _ALL: Final = Sql(select(*_COLUMNS).order_by(bundles.c.bundle_id, bundles.c.bundle_version))
 _GET: Final = Sql(select(*_COLUMNS).where(*_THIS))
-_ADD: Final = inserting(bundles, _NAMES)
+_ADD: Final = at_most_once(bundles, _NAMES)  # two processes may begin at once
 _REMOVE: Final = Sql(delete(bundles).where(*_THIS))
 _REMOVE_ALL: Final = Sql(delete(bundles).where(bundles.c.bundle_id == bindparam("_id")))
 _MARKED: Final = Sql(
@@ -63,6 +64,9 @@ class SqlBundles:
                     raise BundleExists(sha256=before.sha256)
                 session.run(_REMOVE, _id=facts.bundle_id, _version=facts.bundle_version)
             session.write([Write(_ADD, [_row(facts)])])
+            stands = session.first(_GET, _id=facts.bundle_id, _version=facts.bundle_version)
+            if stands is None or _installed(stands).sha256 != facts.sha256:
+                raise BundleExists  # another process put other bytes there at the same moment
             return facts, True
 
         return await self._writer.work(work)
