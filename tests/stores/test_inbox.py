@@ -111,6 +111,16 @@ async def test_messages_are_leased_once_in_their_order(store: Store) -> None:
     assert len(await claimed(store, now=LATER)) == 6, "a lease ends at its time"
 
 
+async def test_a_hold_and_its_release_are_given_out_one_after_the_other(store: Store) -> None:
+    for kind in ("hold", "release", "cancel"):
+        await put(store, kind, kind)
+    await put(store, "of another", "release", run_id=a_run_id("another"))
+    assert [it.id for it in await claimed(store)] == ["hold", "cancel", "of another"]
+    assert await claimed(store) == [], "the release waits for the hold, whoever has that"
+    await store.plane.inbox.settle("hold", "applied", at=AT)
+    assert [it.id for it in await claimed(store)] == ["release"]
+
+
 async def test_eight_workers_claiming_forty_messages_lease_each_once(store: Store) -> None:
     await asyncio.gather(*(put(store, f"c{n}") for n in range(40)))
     leased = await asyncio.gather(*(claimed(store, limit=5) for _ in range(8)))

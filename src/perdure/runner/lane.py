@@ -8,7 +8,7 @@ import anyio
 
 from perdure.clock import text_of
 from perdure.ids import RunId
-from perdure.kernel.model import Advance, Event, Open, Wait
+from perdure.kernel.model import Advance, Event, Open, Send, Wait
 from perdure.registry.registry import Registry
 from perdure.runner.config import RunnerConfig
 from perdure.runner.events import event_of
@@ -18,6 +18,8 @@ from perdure.stores.runs import Committed
 
 LEASE_SHARE = 10  # of a lease's length, for which the same text serves
 TAKEN_KEPT = 10_000  # ids of messages delivered lately, so that a claim does not bring them again
+# Messages that another of their kind may have to go before: only the store knows whether one does.
+IN_TURN = ("hold", "release")
 
 
 class Lane:
@@ -122,13 +124,19 @@ class Lane:
             if decision.read_version == 0:
                 self.deliver(decision.run.id, Advance())
             for send in decision.sends:  # before births: a child may be cancelled as it is born
-                self.deliver(send.to, event_of(send.kind, send.key, send.body), send.id)
+                self._pass_on(send)
             for birth in decision.births:
                 self.deliver(birth.run.id, Advance())
             if decision.opened:
                 self._keep_time(decision.opened)
             if decision.redo:
                 self.look_again()
+
+    def _pass_on(self, send: Send) -> None:
+        if send.kind in IN_TURN:
+            self.look_again()
+        else:
+            self.deliver(send.to, event_of(send.kind, send.key, send.body), send.id)
 
     def _keep_time(self, opened: Sequence[Open]) -> None:
         for entry in opened:

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from perdure.kernel.model import Decision, Effect, Release
+from perdure.kernel.model import Decision, Effect, Hold, Release
 from perdure.runner.claim import claim, effects
 from perdure.runner.config import RunnerConfig
 from perdure.runner.drive import drive
@@ -168,6 +168,8 @@ class Runner:
                 while hot.queue:
                     delivery = hot.queue.popleft()
                     decision = await drive(lane, hot, delivery)
+                    if isinstance(delivery.event, Hold | Release):
+                        lane.look_again()  # the next in turn may be given out now
                     if decision is not None:
                         self._probe(decision)
                         self._give_up(hot, decision)

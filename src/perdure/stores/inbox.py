@@ -69,7 +69,11 @@ class InboxStore(Protocol):
     async def claim(
         self, holder: str, *, now: str, until: str, limit: int, run_id: RunId | None = None
     ) -> Sequence[Message]:
-        """Lease up to `limit` messages that nobody has taken, in the order in which they came."""
+        """Lease up to `limit` messages that nobody has taken, in the order in which they came.
+
+        A hold or a release is left alone while one that came before it, for the same run, is not
+        settled: each of them undoes the other.
+        """
         ...
 
     async def settle(self, message_id: str, disposition: str, *, at: str) -> None:

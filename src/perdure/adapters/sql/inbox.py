@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, literal_column, select, update
 
 from perdure.adapters.sql import commit_rows as sql
 from perdure.adapters.sql.counters import INBOX, take
@@ -25,11 +25,26 @@ _DELIVERY: Final = Sql(
         inbox.c.settled_at,
     ).where(inbox.c.id == bindparam("_id"), inbox.c.run_id.is_not(None))
 )  # fmt: skip
+# Holds and releases of a run are given out one after the other, since each undoes the one before.
+_earlier: Final = inbox.alias("earlier")
+_ORDERED: Final[Sequence[ColumnElement[str]]] = [
+    literal_column(f"'{kind}'") for kind in ("hold", "release", "pause", "unpause")
+]
+_IN_TURN: Final = inbox.c.kind.not_in(_ORDERED) | ~exists().where(
+    _earlier.c.run_id == inbox.c.run_id,
+    _earlier.c.kind.in_(_ORDERED),
+    _earlier.c.disposition == literal_column("'pending'"),
+    _earlier.c.seq < inbox.c.seq,
+)
 _FREE: Final = (
     select(
         inbox.c.id, inbox.c.run_id, inbox.c.kind, inbox.c.key, inbox.c.body, inbox.c.opened_seq, inbox.c.by
     )
-    .where(UNTAKEN, inbox.c.lease_until.is_(None) | (inbox.c.lease_until <= bindparam("now")))
+    .where(
+        UNTAKEN,
+        inbox.c.lease_until.is_(None) | (inbox.c.lease_until <= bindparam("now")),
+        _IN_TURN,
+    )
     .order_by(inbox.c.seq)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
