@@ -43,16 +43,19 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--probe")
     parser.add_argument("--no-runner", action="store_true")
     parser.add_argument("--set", action="append", default=[], help="name=value of a setting")
+    parser.add_argument("--env", action="append", default=[], help="NAME=value of the environment")
     return parser.parse_args(arguments)
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of a gateway that is to be killed often: leases short, its log quiet."""
     more: dict[str, Any] = dict(one.split("=", 1) for one in options.set)
-    given: dict[str, Any] = {"lease_s": 1.0, "poll_s": 0.5, "log_level": "warning", **more}
+    given: dict[str, Any] = {
+        "lease_s": 1.0, "poll_s": 0.5, "log_level": "warning", "embedded_model": False, **more,
+    }  # fmt: skip
     return read_settings(
         data_dir=options.data_dir, port=options.port, database_url=options.postgres,
-        auth_token=TOKEN, embedded_model=False, **given,
+        auth_token=TOKEN, **given,
     )  # fmt: skip
 
 
@@ -73,6 +76,7 @@ def deadly(asked: str | None) -> Callable[[str], None]:
 
 def serve(options: argparse.Namespace, on_ready: Callable[[str], None]) -> None:
     """Serve until the end, whatever that is."""
+    os.environ.update(one.split("=", 1) for one in options.env)
     processes.serve(
         settings_of(options),
         with_runner=not options.no_runner,
