@@ -200,8 +200,12 @@ class SqlBatches:
             return failed
         if isinstance(failed, JSONEncodeError):
             return NotJson(str(failed))
-        if isinstance(what, Commit) and (found := self._outrun(what, failed)):
-            return found
+        if isinstance(what, Commit):
+            try:
+                if found := self._outrun(what, failed):
+                    return found
+            except self._database.error_types() as away:
+                failed = away
         error = StoreFailed(f"the store refused a write: {failed}")
         error.__cause__ = failed
         return error

@@ -140,7 +140,7 @@ class PostgresDatabase:
                     self._make(connection)
                     connection.exec_driver_sql("COMMIT")
                 except BaseException:
-                    with suppress(psycopg.Error):
+                    with suppress(SQLAlchemyError):  # the first error is the one to tell
                         connection.exec_driver_sql("ROLLBACK")
                     raise
             self._made = True

@@ -133,7 +133,8 @@ class SqliteDatabase:
                 migrate(connection)
                 connection.exec_driver_sql("COMMIT")
             except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
+                with suppress(SQLAlchemyError):  # the first error is the one to tell
+                    connection.exec_driver_sql("ROLLBACK")
                 raise
 
     def fatal(self, error: Exception) -> bool:

@@ -1,0 +1,93 @@
+"""Bytes on disk: whole or not at all, under their own hash, and never other than they were."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from perdure.adapters.disk.content import ContentFolder
+from perdure.errors import StoreFailed
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> ContentFolder:
+    """A folder that is not there yet."""
+    return ContentFolder(tmp_path / "deep" / "artifacts")
+
+
+def test_bytes_are_known_by_their_hash(content: ContentFolder, tmp_path: Path) -> None:
+    digest = content.put(b"hello")
+    assert digest == sha256(b"hello").hexdigest()
+    assert content.get(digest) == b"hello"
+    assert b"".join(content.pieces(digest)) == b"hello"
+    assert content.has(digest)
+    (path,) = (it for it in tmp_path.rglob("*") if it.is_file())
+    assert path.name == digest, "no unfinished file is left behind"
+
+
+def test_the_same_bytes_are_written_once(content: ContentFolder, tmp_path: Path) -> None:
+    digest = content.put(b"hello")
+    (path,) = (it for it in tmp_path.rglob("*") if it.is_file())
+    before = path.stat().st_ino
+    assert ContentFolder(tmp_path / "deep" / "artifacts").put(b"hello") == digest
+    assert content.put(b"hello") == digest
+    assert path.stat().st_ino == before
+
+
+def test_bytes_are_on_disk_before_their_name_and_the_name_before_the_answer(
+    content: ContentFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    really_sync, really_rename = os.fsync, Path.rename
+
+    def sync(descriptor: int) -> None:
+        kind = "folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file"
+        told.append(f"sync {kind}")
+        really_sync(descriptor)
+
+    def rename(self: Path, target: Path) -> Path:
+        told.append("rename")
+        return really_rename(self, target)
+
+    content.put(b"the folders are there now")
+    told.clear()
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "rename", rename)
+    content.put(b"hello")
+    assert told[-3:] == ["sync file", "rename", "sync folder"]
+
+
+@pytest.mark.parametrize(
+    "digest", ["", "..", "../../etc/passwd", "0" * 63, "0" * 65, "G" * 64, "0" * 64]
+)
+def test_what_is_no_hash_of_ours_is_not_there(content: ContentFolder, digest: str) -> None:
+    assert not content.has(digest)
+
+
+def test_bytes_that_changed_are_refused(content: ContentFolder, tmp_path: Path) -> None:
+    digest = content.put(b"hello")
+    content.check(digest)
+    (path,) = (it for it in tmp_path.rglob("*") if it.is_file())
+    path.write_bytes(b"hallo")
+    with pytest.raises(StoreFailed):
+        content.get(digest)
+    with pytest.raises(StoreFailed):
+        content.check(digest)
+
+
+def test_bytes_that_are_gone_are_told_of(content: ContentFolder) -> None:
+    for read in (content.get, content.check):
+        with pytest.raises(StoreFailed):
+            read("0" * 64)
+
+
+def test_a_disk_that_takes_nothing_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").write_text("a file where the folder should be")
+    with pytest.raises(StoreFailed):
+        ContentFolder(tmp_path / "artifacts").put(b"hello")
+
+
+def test_many_different_bytes_are_all_kept(content: ContentFolder) -> None:
+    digests = [content.put(str(n).encode()) for n in range(50)]
+    assert [content.get(digest) for digest in digests] == [str(n).encode() for n in range(50)]
