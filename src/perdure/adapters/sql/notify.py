@@ -61,8 +61,11 @@ class Notices:
         while True:
             with suppress(psycopg.OperationalError):
                 connection = await psycopg.AsyncConnection.connect(**self._address, autocommit=True)
-                async with connection:
+                try:
                     await use(connection)
+                finally:  # also when it is cancelled: an awaited good-bye would not come through
+                    with anyio.CancelScope(shield=True):
+                        await connection.close()
             await anyio.sleep(AGAIN_S)
 
     async def _telling(self, connection: psycopg.AsyncConnection[Any]) -> None:
