@@ -22,10 +22,11 @@ async def upload(wire: Wire, name: str) -> Any:
     return answer.json()
 
 
-async def start(wire: Wire, ref: str, **inputs: Any) -> str:
-    """Start a run of a bundle, named with its version; the id."""
+async def start(wire: Wire, ref: str, key: str = "", **inputs: Any) -> str:
+    """Start a run of a bundle, named with its version, once for each `key`; the id."""
     body = {"bundle_id": ref, "input_data": inputs}
-    answer = await wire.ask("POST", f"{API}/runs/start", json=body)
+    headers = {"idempotency-key": key} if key else {}
+    answer = await wire.ask("POST", f"{API}/runs/start", json=body, headers=headers)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["run_id"])
 
@@ -75,3 +76,20 @@ async def output(wire: Wire, run_id: str) -> Any:
     (end,) = [it for it in await records(wire, run_id) if (it["result"] or {}).get("completed")]
     assert end["effect"] is None
     return end["result"]["output"]
+
+
+async def statuses(wire: Wire, run_id: str) -> list[Any]:
+    """What the tree of a run says of its state on its own, without what is said of every run at its end."""
+    said = []
+    for one in [it for it in await wire.runs() if it["root_run_id"] == run_id]:
+        for record in await records(wire, one["run_id"]):
+            if _is_said_by_the_flow(record):
+                assert record["effect"]["payload"]["name"] == "abstract.status"
+                said.append((record["ended_at"], record["effect"]["payload"]["payload"]["value"]))
+    return [value for _, value in sorted(said)]
+
+
+def _is_said_by_the_flow(record: Any) -> bool:
+    effect, key = record["effect"], record["idempotency_key"] or ""
+    sent = bool(effect) and effect["type"] == "emit_event" and record["status"] == "completed"
+    return sent and not key.startswith("system:")

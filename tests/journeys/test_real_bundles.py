@@ -1,7 +1,6 @@
 """Bundles that were drawn for another gateway are sent to this one, run in it, and give what they gave there."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -62,26 +61,7 @@ async def test_an_agent_that_tells_what_it_is_about(journey: Journey, model: Ope
     agent = await journey.wire.summary(output["scratchpad"]["sub_run_id"])
     assert (agent["parent_run_id"], agent["status"]) == (run_id, "completed")
     assert agent["workflow_id"] == "visual_react_agent_basic_agent_0_0_1_81795ea9_node_2"
-    assert await statuses_of_the_flow(journey, run_id) == ["Thinking...", "Done"]
-
-
-def is_said_by_the_flow(record: Any) -> bool:
-    """Whether a record tells of an event that the flow itself sent."""
-    effect, key = record["effect"], record["idempotency_key"] or ""
-    sent = bool(effect) and effect["type"] == "emit_event" and record["status"] == "completed"
-    return sent and not key.startswith("system:")
-
-
-async def statuses_of_the_flow(journey: Journey, run_id: str) -> list[Any]:
-    """What the tree of a run said of its state on its own, without what is said of every run at its end."""
-    said = []
-    for one in await journey.wire.runs():
-        assert one["root_run_id"] == run_id
-        for record in await flows.records(journey.wire, one["run_id"]):
-            if is_said_by_the_flow(record):
-                assert record["effect"]["payload"]["name"] == "abstract.status"
-                said.append((record["ended_at"], record["effect"]["payload"]["payload"]["value"]))
-    return [value for _, value in sorted(said)]
+    assert await flows.statuses(journey.wire, run_id) == ["Thinking...", "Done"]
 
 
 @pytest.mark.anyio

@@ -106,10 +106,12 @@ class Wire:
         return records
 
     @asynccontextmanager
-    async def stream(self, run_id: str, after: int) -> AsyncIterator[AsyncIterator[Frame]]:
+    async def stream(
+        self, run_id: str, after: int, **query: Any
+    ) -> AsyncIterator[AsyncIterator[Frame]]:
         """The ledger as it grows. Raises `httpx2.TransportError` where it is cut."""
         path, headers = f"{API}/runs/{run_id}/ledger/stream", {"last-event-id": str(after)}
-        async with self._http.stream("GET", path, headers=headers) as answer:
+        async with self._http.stream("GET", path, headers=headers, params=query) as answer:
             assert answer.status_code == 200, await answer.aread()
             yield frames(answer.aiter_bytes())
 

@@ -84,6 +84,11 @@ class OpenAiServer:
         with self._lock:
             return len(self.requests)
 
+    def say(self, *answers: Answer) -> None:
+        """Answer so from now on."""
+        with self._lock:
+            self._script = list(answers)
+
     @property
     def calls(self) -> list[Call]:
         """Every request as it came, headers and all."""
