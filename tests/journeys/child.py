@@ -21,9 +21,13 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import anyio
+
 from perdure.app import processes
+from perdure.app.build import build
 from perdure.app.settings import Settings, read_settings
 from tests.journeys.feature import feature
 
@@ -84,6 +88,18 @@ def serve(options: argparse.Namespace, on_ready: Callable[[str], None]) -> None:
         features=(feature(options.counter),),
         probe=deadly(options.probe),
     )
+
+
+def rehearse() -> None:
+    """Put a gateway together and take it apart, so that all that is to be imported is."""
+
+    async def whole() -> None:
+        with TemporaryDirectory() as folder:
+            options = options_of(["--data-dir", folder, "--port", "0"])
+            async with build(settings_of(options), features=(feature("http://127.0.0.1"),)):
+                pass
+
+    anyio.run(whole, backend_options={"use_uvloop": True})
 
 
 def die_with_parent() -> None:
@@ -170,6 +186,7 @@ def main() -> None:
     if options.nursery is None:
         serve(options, lambda _: None)
         return
+    rehearse()
     nursery = Nursery(options.nursery)
     sys.stdout.write("open\n")
     sys.stdout.flush()
