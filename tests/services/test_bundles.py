@@ -9,6 +9,7 @@ from perdure.errors import (
     FlowNotFound,
     FlowRefused,
     Invalid,
+    KeyReused,
 )
 from perdure.services import bundles
 from perdure.services.bundles import Shown, Versions, Which, default_of
@@ -92,6 +93,16 @@ async def test_other_bytes_under_the_same_version_need_to_be_wished(gateway: Gat
     installed, _ = await bundles.upload(gateway.runtime, other, overwrite=True)
     shown, _ = await bundles.detail(gateway.runtime, "ask", None)
     assert shown.facts.sha256 == installed.sha256
+
+
+async def test_a_key_stands_for_one_upload(gateway: Gateway) -> None:
+    content, other = packed(an_asking_bundle(id="new")), packed(an_asking_bundle(id="newer"))
+    first, _ = await bundles.upload(gateway.runtime, content, key="k")
+    again, _ = await bundles.upload(gateway.runtime, content, key="k")
+    assert first == again
+    with pytest.raises(KeyReused):
+        await bundles.upload(gateway.runtime, other, key="k")
+    assert await bundles.ids(gateway.runtime) == ["ask", "new", "straight"]
 
 
 async def test_what_is_no_bundle_or_cannot_run_is_not_installed(gateway: Gateway) -> None:

@@ -49,6 +49,17 @@ async def test_the_same_request_under_the_same_key_starts_one_run(gateway: Gatew
     assert len((await runs.listed(gateway.runtime, RunQuery())).items) == 1
 
 
+async def test_a_repeat_is_answered_as_before_whatever_became_of_the_bundle(
+    gateway: Gateway,
+) -> None:
+    asked = ASK._replace(key="k")
+    first = await runs.start(gateway.runtime, asked)
+    await bundles.remove(gateway.runtime, "ask", None)
+    assert await runs.start(gateway.runtime, asked) == first
+    with pytest.raises(KeyReused):
+        await runs.start(gateway.runtime, asked._replace(session_id="other"))
+
+
 async def test_another_request_under_the_same_key_is_refused(gateway: Gateway) -> None:
     await runs.start(gateway.runtime, ASK._replace(key="k"))
     with pytest.raises(KeyReused):

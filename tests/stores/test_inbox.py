@@ -275,3 +275,14 @@ async def test_a_wait_without_an_address_hears_no_event(store: Store) -> None:
     driven = await a_driven_run(store.plane, Branches((Ask(),)))
     (key,) = driven.run.open
     assert await emitted(store, "e1", key) == ()
+
+
+async def test_what_was_carried_out_already_is_only_written_down(store: Store) -> None:
+    driven = await a_driven_run(store.plane, Branches((Ask(),)))
+    message = Message("command-1", driven.id, "emit_event")
+    taken = await store.plane.inbox.put(message, body_hash="h", at=AT, disposition="applied: twice")
+    again = await store.plane.inbox.put(message, body_hash="h", at=AT, disposition="applied: twice")
+    assert (taken.duplicate, again) == (False, Accepted(taken.seq, duplicate=True))
+    delivery = await store.plane.inbox.delivery("command-1")
+    assert (delivery.disposition, delivery.settled_at) == ("applied: twice", AT)
+    assert await store.plane.inbox.claim("me", now=AT, until=AT, limit=9) == []

@@ -171,6 +171,16 @@ async def test_a_birth_asked_for_again_starts_nothing(store: Store) -> None:
     assert await store.plane.runs.load([a_run_id("again")]) == {}
 
 
+async def test_the_run_of_a_request_can_be_looked_up(store: Store) -> None:
+    request = Request("start-1", "hash of the body")
+    assert await store.plane.runs.born_of(request) is None
+    await store.plane.runs.commit(Commit(born(a_birth("first"), {}), request=request))
+    assert await store.plane.runs.born_of(request) == a_run_id("first")
+    with pytest.raises(DuplicateCommand) as told:
+        await store.plane.runs.born_of(Request("start-1", "another"))
+    assert told.value.facts == {"run_id": a_run_id("first"), "other_body": True}
+
+
 async def test_of_eight_births_under_one_request_exactly_one_is_born(store: Store) -> None:
     request = Request("start-1", "hash")
     births = [Commit(born(a_birth(f"run {n}"), {}), request=request) for n in range(8)]

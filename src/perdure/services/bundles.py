@@ -12,12 +12,21 @@ from perdure.bundles.manifest import Manifest, read_manifest, write_manifest
 from perdure.bundles.paths import quoted
 from perdure.bundles.refs import FlowRef, bundle_ref, is_draft, latest, parse_flow_ref, parse_ref
 from perdure.clock import text_of
-from perdure.errors import BundleNotFound, Deprecated, FlowNotFound, Invalid
+from perdure.errors import (
+    BundleNotFound,
+    Deprecated,
+    DuplicateCommand,
+    FlowNotFound,
+    Invalid,
+    KeyReused,
+)
+from perdure.ids import RunId
 from perdure.kernel.model import ProgramRef
 from perdure.kernel.values import Json
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.births import Chosen, StartRequest
 from perdure.stores.bundles import Installed
+from perdure.stores.inbox import Message
 
 KIND = "flow"  # of the programs that flows become
 WHOLE = "*"  # stands for every flow of a bundle
@@ -224,18 +233,31 @@ def _found(bundles: Mapping[str, Versions], named: str, version: str | None) -> 
 
 
 async def upload(
-    runtime: RuntimeContext, content: bytes, *, overwrite: bool = False
+    runtime: RuntimeContext, content: bytes, *, overwrite: bool = False, key: str | None = None
 ) -> tuple[Installed, Bundle]:
     """Install a bundle whose entry flows can all run. The same bytes again change nothing.
 
-    Raises `BundleRefused`, `FlowRefused`, and `BundleExists` where this version has other bytes.
+    Raises `BundleRefused`, `FlowRefused`, `KeyReused` where `key` came before with another
+    bundle, and `BundleExists` where this version has other bytes.
     """
     bundle = await anyio.to_thread.run_sync(read_bundle, content)
     for entry in bundle.manifest.entrypoints:
         runtime.registry.program(ProgramRef(KIND, bundle.sha256, entry.flow_id), bundle)
-    facts = facts_of(bundle, text_of(runtime.clock.now()))
+    at = text_of(runtime.clock.now())
+    if key is not None:
+        await _take_key(runtime, key, f"{bundle.sha256} {overwrite}", at)
+    facts = facts_of(bundle, at)
     installed, _ = await runtime.plane.bundles.install(content, facts, overwrite=overwrite)
     return installed, bundle
+
+
+async def _take_key(runtime: RuntimeContext, key: str, body_hash: str, at: str) -> None:
+    """Write down what a key stands for, once; installing again what is there does nothing anyway."""
+    message = Message(f"upload:{key}", RunId(""), "upload")
+    try:
+        await runtime.plane.inbox.put(message, body_hash=body_hash, at=at, disposition="applied")
+    except DuplicateCommand as duplicate:
+        raise KeyReused from duplicate
 
 
 def facts_of(bundle: Bundle, at: str, *, shipped: bool = False) -> Installed:

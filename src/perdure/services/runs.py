@@ -20,11 +20,11 @@ from perdure.errors import (
 )
 from perdure.ids import RunId, new_id
 from perdure.kernel.draft import born
+from perdure.kernel.model import Birth
 from perdure.kernel.values import Json
 from perdure.runtimes.context import RuntimeContext
 from perdure.services import bundles
 from perdure.services.births import (
-    Chosen,
     StartRequest,
     artifacts_in,
     birth_of,
@@ -57,26 +57,27 @@ async def start(runtime: RuntimeContext, request: StartRequest) -> RunId:
     The same request under the same key starts nothing and names the run of the first. Raises
     `KeyReused` for another request under that key.
     """
-    _check_scope(request)
-    chosen = await bundles.chosen(runtime, request)
-    await runtime.program(chosen.program)
-    await _check_artifacts(runtime, request)
-    run_id = RunId(new_id())
-    return await _committed(runtime, request, chosen, run_id)
-
-
-async def _committed(
-    runtime: RuntimeContext, request: StartRequest, chosen: Chosen, run_id: RunId
-) -> RunId:
-    birth = birth_of(request, chosen, run_id, text_of(runtime.clock.now()), runtime.run_limits)
     once = None if request.key is None else Request(request.key, hash_of(request.body()))
     try:
-        await runtime.plane.runs.commit(Commit(born(birth, cells_of(request)), request=once))
+        if once is not None and (first := await runtime.plane.runs.born_of(once)) is not None:
+            return first
+        birth, cells = await _birth(runtime, request)
+        await runtime.plane.runs.commit(Commit(born(birth, cells), request=once))
     except DuplicateCommand as duplicate:
         if duplicate.facts.get("other_body"):
             raise KeyReused from duplicate
         return RunId(str(duplicate.facts["run_id"]))
-    return run_id
+    return birth.id
+
+
+async def _birth(runtime: RuntimeContext, request: StartRequest) -> tuple[Birth, dict[str, Json]]:
+    """The birth that a request asks for, and the cells at seq 0; refused where it could not run."""
+    _check_scope(request)
+    chosen = await bundles.chosen(runtime, request)
+    await runtime.program(chosen.program)
+    await _check_artifacts(runtime, request)
+    at = text_of(runtime.clock.now())
+    return birth_of(request, chosen, RunId(new_id()), at, runtime.run_limits), cells_of(request)
 
 
 def hash_of(body: Json) -> str:

@@ -131,6 +131,13 @@ class RunStore(Protocol):
         """
         ...
 
+    async def born_of(self, request: Request) -> RunId | None:
+        """The run that was born under this request before, or `None`.
+
+        Raises `DuplicateCommand`, as `commit` does, where the key came before with another body.
+        """
+        ...
+
     async def load(self, run_ids: Sequence[RunId]) -> Mapping[RunId, Loaded]:
         """Runs with their cells and open keys, those that exist. Reads a snapshot and its tail."""
         ...

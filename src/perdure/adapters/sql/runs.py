@@ -11,10 +11,10 @@ from perdure.adapters.sql.lists import SHOW_ONE, RunLists, headers_of, rows_of
 from perdure.adapters.sql.loading import Loading
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Rows, Sql
-from perdure.adapters.sql.tables import ledger, runs
+from perdure.adapters.sql.tables import inbox, ledger, runs
 from perdure.adapters.sql.verify import verify
 from perdure.adapters.sql.writer import Writer
-from perdure.errors import Invalid, RunNotFound
+from perdure.errors import DuplicateCommand, Invalid, RunNotFound
 from perdure.ids import RunId
 from perdure.kernel.values import Json
 from perdure.stores.records import GENESIS, Record
@@ -23,6 +23,7 @@ from perdure.stores.runs import (
     Header,
     Loaded,
     Receipt,
+    Request,
     RunPage,
     RunQuery,
     Verdict,
@@ -50,6 +51,7 @@ _BORN: Final = Sql(
     .limit(bindparam("_limit"))
     .with_for_update(skip_locked=True)
 )
+_ASKED: Final = Sql(select(inbox.c.run_id, inbox.c.body_hash).where(inbox.c.id == bindparam("_id")))
 _LEASE: Final = Rows(
     update(runs)
     .where(runs.c.pk == bindparam("_pk"))
@@ -71,6 +73,14 @@ class SqlRuns:
         """Write everything that the decision says, all or none; return after it is on disk."""
         receipt: Receipt = await self._writer.put(commit)
         return receipt
+
+    async def born_of(self, request: Request) -> RunId | None:
+        """The run that was born under this request before, or `None`."""
+        asked = f"request:{request.id}"
+        row = await self._reader.read(lambda session: session.first(_ASKED, _id=asked))
+        if row is not None and row[1] != request.body_hash:
+            raise DuplicateCommand(run_id=row[0], other_body=True)
+        return None if row is None else RunId(row[0])
 
     async def load(self, run_ids: Sequence[RunId]) -> Mapping[RunId, Loaded]:
         """Runs with their cells and open keys, those that exist."""

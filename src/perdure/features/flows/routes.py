@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import File, Form, Query, Response, UploadFile
 
-from perdure.api.deps import CurrentRuntime, require
+from perdure.api.deps import CurrentRuntime, NewCommand, require
 from perdure.api.routing import PREFIX, answers, json_of, resource
 from perdure.api.schemas.fields import NamePath
 from perdure.features.flows import schemas as shown
@@ -38,11 +38,13 @@ async def list_bundles(
 async def upload_bundle(
     file: Annotated[UploadFile, File()],
     runtime: CurrentRuntime,
+    key: NewCommand,
     overwrite: Annotated[bool, Form()] = False,
     reload: Annotated[bool, Form()] = True,
 ) -> Response:
     """Install a bundle. The same bytes again change nothing and are answered alike."""
-    installed = await bundles.upload(runtime, await file.read(), overwrite=overwrite)
+    content = await file.read()
+    installed = await bundles.upload(runtime, content, overwrite=overwrite, key=key)
     return json_of(shown.uploaded_of(*installed))
 
 
