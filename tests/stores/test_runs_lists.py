@@ -10,10 +10,11 @@ from perdure.clock import text_of
 from perdure.errors import Invalid
 from perdure.ids import SessionId
 from perdure.kernel.draft import born
-from perdure.kernel.model import Cancel, EffectClass, Failed, Hold, Ok, Status, Unknown
+from perdure.kernel.model import Cancel, EffectClass, Event, Failed, Hold, Ok, Status, Unknown
+from perdure.kernel.program import Moment, Move, View
 from perdure.stores.runs import Commit, RunQuery
 from tests.support.branches import Ask, Branches, Call, Do, Listen, Sleep
-from tests.support.builders import AT, a_birth, a_run_id
+from tests.support.builders import AT, a_birth, a_question, a_run_id
 from tests.support.clock import START
 from tests.support.driving import Driven, a_driven_run
 from tests.support.planes import Store
@@ -182,6 +183,32 @@ async def test_a_run_says_that_it_tries_again_or_needs_a_review(store: Store) ->
     assert LATER in header.blocked.detail
     await driven.arrive("0.0", Unknown("cut"))
     assert await blocked(driven) == "review"
+
+
+async def test_a_run_with_an_effect_under_way_does_not_say_that_it_tries_again(
+    store: Store,
+) -> None:
+    driven = await a_driven_run(store.plane, Branches((Do(),), (Do(),), (Do(),)))
+    await store.plane.outbox.retry_later(driven.id, driven.key("0.0"), attempts=({},), due=LATER)
+    header = await store.plane.runs.header(driven.id)
+    assert header.blocked is not None
+    assert (header.blocked.kind, header.blocked.key) == ("effect", driven.key("1.0"))
+
+
+async def test_a_large_wait_is_shown_by_what_lists_can_carry(store: Store) -> None:
+    driven = await a_driven_run(store.plane, AsksAtLength())
+    header = await store.plane.runs.header(driven.id)
+    assert header.waiting["wait_key"] == driven.key("q")
+    assert [*header.waiting["details"]["form"]] == ["$artifact"]
+    assert (await store.plane.runs.load([driven.id]))[driven.id].run == driven.run
+
+
+class AsksAtLength:
+    """Asks a question with very much beside it."""
+
+    def next(self, cells: View, event: Event, moment: Moment) -> Move:
+        """Ask."""
+        return Move(waits=(a_question(details={"form": "x" * 100_000}),))
 
 
 async def test_a_summary_shows_the_end(store: Store) -> None:

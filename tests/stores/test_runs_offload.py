@@ -156,6 +156,7 @@ async def test_a_snapshot_takes_the_place_of_the_one_before(store: Store) -> Non
         )
         assert receipt.snapshot_bytes == len(orjson.dumps({"cells": snapshot})) + _moved(snapshot)
     assert [row[0] for row in store.tamper("SELECT seq FROM cells ORDER BY seq")] == [0, 7]
+    assert store.probed.count("snapshot") == 4
     await kept(store, driven)
     for seq in (0, 2, 6, 7, 9):
         state = await store.plane.runs.state(driven.id, seq)

@@ -10,7 +10,7 @@ from perdure.kernel.model import TERMINAL, Effect, Open, Reason, Run, Wait
 class Blocked(NamedTuple):
     """What a run waits for. `kind` is one word of a fixed list; `since` a time as records write it."""
 
-    kind: str  # approval question review event timer child effect hold runner
+    kind: str  # approval question review event timer child effect retry hold runner
     since: str
     detail: str
     key: Key | None = None

@@ -76,7 +76,7 @@ class SqlBatches:
         self._heads = Heads()
         self._keys = RunKeys(database)
         self._expected: tuple[type[Exception], ...] = (
-            GatewayError, Mismatch, JSONEncodeError, *database.error_types()
+            GatewayError, Mismatch, JSONEncodeError, UnicodeEncodeError, *database.error_types()
         )  # fmt: skip
         self.failed: str | None = None  # why nothing is written any more
 
@@ -91,7 +91,7 @@ class SqlBatches:
         try:
             return self._together(attempt)
         except CommitUnknown:
-            return self._looked_up(attempt)
+            return self._looked_up(attempt, tries)
         except self._expected as failed:
             self._forget(batch)
             if self._is_fatal(failed):
@@ -168,22 +168,23 @@ class SqlBatches:
 
     # --- what can go wrong -------------------------------------------------------------------------
 
-    def _looked_up(self, attempt: Attempt) -> list[Answer]:
+    def _looked_up(self, attempt: Attempt, tries: int) -> list[Answer]:
         """Say what became of a batch whose commit was never answered: look at what is there."""
         self._forget(attempt.batch)
         commits = [what for what in attempt.batch if isinstance(what, Commit)]
+        unknown = Answer(error=StoreFailed("nobody knows whether the commit was kept"))
         try:
             with self._database.reading() as session:
                 here = self._heads.find(session, [it.decision.run.id for it in commits])
-        except self._expected as failed:
-            error = StoreFailed(f"nobody knows whether the commit was kept: {failed}")
-            return [Answer(error=error) for _ in attempt.batch]
-        return [
-            answer
-            if answer.error is not None or attempt.is_kept(what, here)
-            else self.write([what])[0]
-            for what, answer in zip(attempt.batch, attempt.answers, strict=True)
-        ]
+        except self._database.error_types():
+            return [unknown for _ in attempt.batch]
+        answers = []
+        for what, answer in zip(attempt.batch, attempt.answers, strict=True):
+            if answer.error is not None or attempt.is_kept(what, here):
+                answers.append(answer)
+            else:
+                answers += self._write([what], tries - 1) if tries > 1 else [unknown]
+        return answers
 
     def _forget(self, batch: Iterable[Any]) -> None:
         self._heads.forget(it.decision.run.id for it in batch if isinstance(it, Commit))
@@ -198,7 +199,7 @@ class SqlBatches:
         """The error of a single failed write, by its name."""
         if isinstance(failed, GatewayError):
             return failed
-        if isinstance(failed, JSONEncodeError):
+        if isinstance(failed, JSONEncodeError | UnicodeEncodeError):
             return NotJson(str(failed))
         if isinstance(what, Commit):
             try:

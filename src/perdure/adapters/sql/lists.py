@@ -5,7 +5,7 @@ from binascii import Error as NotBase64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select, tuple_
 
 from perdure.adapters.sql.dialect import Session
 from perdure.adapters.sql.encode import dumps, json_of, loads, open_effect
@@ -24,12 +24,23 @@ COLUMNS: Final = ("pk", *SHOWN)
 _SHOW: Final = select(*(runs.c[name] for name in COLUMNS))
 SHOW_ONE: Final = Sql(_SHOW.where(runs.c.id == bindparam("_id")))
 _NEWEST: Final = _SHOW.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(bindparam("_limit"))  # fmt: skip
-_UNDER_WAY: Final = Sql(
+# Of each run that effect which tells most: one under way before one that waits to be tried again, then the oldest.
+_RETRYING: Final = outbox.c.holder.is_(None) & outbox.c.attempts.is_not(None)
+_RANKED: Final = (
     select(
-        outbox.c.run, outbox.c.key, outbox.c.lease_until, outbox.c.holder, outbox.c.attempts, outbox.c.body
+        outbox.c.run, outbox.c.key, func.row_number().over(
+            partition_by=outbox.c.run, order_by=(case((_RETRYING, 1), else_=0), outbox.c.seq)
+        ).label("place"),
     )
     .where(among(outbox.c.run, "pks"), UNDER_WAY)
-    .order_by(outbox.c.run, outbox.c.seq)
+    .subquery()
+)  # fmt: skip
+_UNDER_WAY_FIRST: Final = Sql(
+    select(
+        outbox.c.run, outbox.c.key, outbox.c.lease_until, _RETRYING, outbox.c.body
+    )
+    .join(_RANKED, (_RANKED.c.run == outbox.c.run) & (_RANKED.c.key == outbox.c.key))
+    .where(_RANKED.c.place == 1)
 )  # fmt: skip
 _LIKE: Final = str.maketrans({"%": "!%", "_": "!_", "!": "!!"})
 
@@ -131,17 +142,14 @@ def _output(row: Mapping[str, Any]) -> Json:
 
 
 def _effects(session: Session, pks: list[int]) -> dict[int, Blocked]:
-    """What runs that only perform effects wait for: the oldest of these, one that waits to be tried again last."""
+    """What runs wait for that only perform effects."""
     blocked: dict[int, Blocked] = {}
-    for pk, key, lease_until, holder, attempts, body in session.all(_UNDER_WAY, pks=pks):
+    for pk, key, lease_until, retrying, body in session.all(_UNDER_WAY_FIRST, pks=pks):
         entry = open_effect(key, body, review=False)
-        what = entry.what
-        if holder is None and attempts is not None:
-            told = Blocked(
-                "retry", entry.at, f"{what.kind} is tried again at {lease_until}", Key(key)
-            )
+        kind = entry.what.kind
+        if retrying:
+            told = Blocked("retry", entry.at, f"{kind} is tried again at {lease_until}", Key(key))
         else:
-            told = Blocked("effect", entry.at, f"{what.kind} is under way", Key(key))
-        if pk not in blocked or (blocked[pk].kind == "retry" and told.kind == "effect"):
-            blocked[pk] = told
+            told = Blocked("effect", entry.at, f"{kind} is under way", Key(key))
+        blocked[pk] = told
     return blocked

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql import commit_rows as sql
 from perdure.adapters.sql.dialect import Write
-from perdure.adapters.sql.encode import bytes_of, clean, dumps, effect_bytes, wait_bytes
+from perdure.adapters.sql.encode import bytes_of, clean, dumps, effect_bytes, loads, wait_bytes
 from perdure.adapters.sql.header import (
     always_row,
     birth_row,
@@ -272,6 +272,14 @@ def _output(run: Run, offloading: Offloading) -> tuple[bytes | None, str | None]
     return None, offloading.place(content)
 
 
+def _waiting(run: Run, offloading: Offloading) -> bytes | None:
+    """The wait that summaries show, no larger than a list can carry."""
+    content = waiting_column(run)
+    if content is None or len(content) <= INLINE_BYTES_MAX:
+        return content
+    return dumps(offloading.lighten(loads(content)))
+
+
 def _sometimes(run: Run, head: Head, offloading: Offloading) -> Row:
     """The columns of `SOMETIMES`."""
     held, warnings = run.held, run.warnings
@@ -279,7 +287,7 @@ def _sometimes(run: Run, head: Head, offloading: Offloading) -> Row:
         run.status.value, int(run.ready), held and clean(held.reason), held and held.at,
         run.updated_at if run.status is Status.CANCELLED else None, clean(run.error), *_output(run, offloading),
         offloading.unrecorded(run.unrecorded), head.snapshot_seq, head.snapshot_bytes,
-        dumps(warnings) if warnings else None, waiting_column(run), blocked_column(run),
+        dumps(warnings) if warnings else None, _waiting(run, offloading), blocked_column(run),
     )  # fmt: skip
 
 
