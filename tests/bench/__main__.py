@@ -16,8 +16,11 @@ from tests.bench import (
     latency,
     machine,
     raw,
+    replay,
+    sleepers,
     start,
     steps,
+    streams,
     table,
 )
 from tests.bench.figures import ROOT, Bench, Figure, Unavailable
@@ -32,6 +35,9 @@ ALONE = {
     "start": start.measure,
     "restate": beside_restate.measure,
     "latency": latency.measure,
+    "sleepers": sleepers.measure,
+    "streams": streams.measure,
+    "replay": replay.measure,
     "steps": steps.measure,
 }
 # Each has `contestants(bench, dsn) -> list[Contestant]`.
