@@ -208,10 +208,12 @@ async def test_a_reader_that_goes_away_leaves_nothing(
     async with following(client, run_id, deltas=1) as reader:
         await reader.frame()
         assert gateway.runtime.hub._by_run
+        assert "perdure_http_streams 1.0" in (await client.get("/metrics")).text
     with anyio.fail_after(10):
         while gateway.runtime.hub._by_run or gateway.runtime.deltas._readers:
             await anyio.sleep(0.01)
     assert not gateway.closing._told
+    assert "perdure_http_streams 0.0" in (await client.get("/metrics")).text
 
 
 async def test_deltas_come_to_whoever_asks(brisk: tuple[Gateway, httpx2.AsyncClient]) -> None:

@@ -140,6 +140,12 @@ async def test_an_unknown_run_is_not_found_by_any_way(gateway: Gateway) -> None:
     assert await runs.ledger_batch(runtime, {nobody: 0}, limit=1) == {}
 
 
+async def test_who_asks_to_follow_an_unknown_run_is_not_listened_for(gateway: Gateway) -> None:
+    with pytest.raises(RunNotFound):
+        await runs.follow(gateway.runtime, RunId("nobody"), after=0, deltas=True)
+    assert not gateway.runtime.hub._by_run
+
+
 async def test_the_state_is_that_after_a_record(gateway: Gateway) -> None:
     run_id = RunId(await gateway.start("straight:main", prompt="hi"))
     await gateway.until(run_id, "completed")

@@ -37,6 +37,7 @@ class ApiSettings:
     trusted_proxies: int = 0  # how many stand before us and add to X-Forwarded-For
     on_loopback: bool = False
     access_logged: bool = True
+    features_off: tuple[str, ...] = ()  # installed, and left out on purpose
 
 
 class Closing:

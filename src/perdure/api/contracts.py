@@ -95,6 +95,7 @@ MEDIA: Final = (
     "generated_image", "edited_image", "upscaled_image", "generated_video", "image_to_video", "generated_voice",
     "generated_music",
 )  # fmt: skip
+ASKING: Final = "llm_call"  # the effect without which nobody can talk with an agent
 CATALOG: Final = {
     "contract": "gateway_catalog_v1", "version": 1, "metadata_field": "catalog",
     "primary_items_field": "items", "items_field": "items",
@@ -138,6 +139,7 @@ def contracts_of(
         "flow_editor": _flow_editor(asked, common),
         "assistant": agent,
         "abstractcode": {**agent, "workspace": common["workspace"]},
+        "features": _features(collaborators),
     }
     for feature in collaborators.registry.features:
         for name, facts in feature.contracts.items():
@@ -152,11 +154,16 @@ class _Asked:
         self, actions: Actions, principal: Principal, collaborators: Collaborators
     ) -> None:
         self._actions, self._principal, self._rules = actions, principal, collaborators.rules
+        self._registry = collaborators.registry
 
     def holds(self, at: At) -> bool:
         """Whether the contract holds."""
         action = self._actions.get((at.method, PREFIX + at.path))
         return action is not None and allowed(action, self._principal, self._rules)
+
+    def performs(self, kind: str) -> bool:
+        """Whether effects of a kind are performed here."""
+        return self._registry.effect(kind) is not None
 
     def one(self, at: At) -> dict[str, Json]:
         """The contract with its place, and why it does not hold where that may be said."""
@@ -228,7 +235,7 @@ def _agent(asked: _Asked, common: Mapping[str, Json]) -> dict[str, Json]:
     """What a client that talks with agents builds on."""
     needed = (RUNS["start"], RUNS["summary"], RUNS["commands"], LEDGER["replay"], LEDGER["stream"])
     return {
-        "available": all(map(asked.holds, needed)),
+        "available": asked.performs(ASKING) and all(map(asked.holds, needed)),
         "version": VERSION,
         **{
             name: common[name]
@@ -236,6 +243,15 @@ def _agent(asked: _Asked, common: Mapping[str, Json]) -> dict[str, Json]:
         },
         "media": {name: {"available": False} for name in MEDIA},
     }
+
+
+def _features(collaborators: Collaborators) -> dict[str, Json]:
+    """Every feature by its name, those that are left out too."""
+    off = {
+        name: {"available": False, "reason_code": "feature_absent"}
+        for name in collaborators.settings.features_off
+    }
+    return off | {it.name: {"available": True} for it in collaborators.registry.features}
 
 
 def _readiness(common: Mapping[str, Json]) -> dict[str, Json]:

@@ -127,6 +127,7 @@ class Gate:
             Slots(settings.requests_at_once),
             Slots(settings.streams_at_once),
         )
+        meters.streams.set_function(lambda: self._streams.taken)
         self._lockout = Lockout(
             collaborators.clock, settings.lockout_after, settings.lockout_base_s, settings.lockout_max_s
         )  # fmt: skip

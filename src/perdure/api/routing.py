@@ -141,8 +141,3 @@ def json_of(value: Json) -> Response:
 def json_bytes(content: bytes) -> Response:
     """Answer bytes that are JSON already."""
     return Response(content, media_type=JSON)
-
-
-def spliced(head: bytes, items: Sequence[bytes], tail: bytes) -> Response:
-    """Answer stored bytes between a head and a tail, none of them encoded again."""
-    return Response(head + b",".join(items) + tail, media_type=JSON)

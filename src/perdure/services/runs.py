@@ -1,6 +1,7 @@
 """Runs of a runtime: started, shown, listed, followed and checked."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -160,11 +161,10 @@ async def follow(
     Whoever takes the steps closes them.
     """
     steps = Steps(runtime, run_id, after, deltas=deltas)
-    try:
+    with ExitStack() as listening:
+        listening.callback(steps.close)
         await steps.begin()
-    except RunNotFound:
-        steps.close()
-        raise
+        listening.pop_all()
     return steps
 
 
