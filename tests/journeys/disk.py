@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from tests.journeys.gateway import GUARD_S
 
 PLANE: Final = Path("planes/default/admin/plane.db")
-OTHERS: Final = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+OTHERS: Final = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 SCHEMA: Final = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'outbox'"
 
 
@@ -48,10 +48,15 @@ class Disk:
         engine = create_engine(self.postgres, poolclass=NullPool)
         ends = time.monotonic() + GUARD_S
         with engine.connect() as connection:
-            while connection.execute(text(OTHERS)).scalar_one():
+            while connection.execute(text(f"SELECT count(*) {OTHERS}")).scalar_one():
                 assert time.monotonic() < ends, "somebody is still connected to the database"
                 connection.rollback()
                 time.sleep(0.002)
+
+    def hang_up(self) -> None:
+        """Have Postgres cut every connection but this one."""
+        with self.open() as connection:
+            connection.execute(text(f"SELECT pg_terminate_backend(pid) {OTHERS}"))
 
     def outbox(self) -> dict[str, Any]:
         """What is in the outbox: the disposition and the mark of each effect, by its key."""

@@ -9,6 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from sqlalchemy.exc import OperationalError
+
+from perdure.clock import SystemClock, text_of
 from tests.journeys.disk import Disk
 from tests.journeys.gateway import Ended, Gateway, Nursery
 from tests.journeys.load import Load
@@ -18,6 +21,7 @@ from tests.journeys.witness import Witness
 from tests.support.counter import Counter
 
 STARTERS: Final = 4
+WHOLE: Final = 5  # lives to one that lasts until it has brought a run to its end
 SEED: Final = 1
 
 
@@ -79,6 +83,7 @@ async def travel(
     ]
     try:
         await unless_failing(dying(), *background, *starting)
+        journey.witness.dying_over_at = text_of(SystemClock().now())
         await journey.gateway.start()
         load.allow(len(keys))
         await unless_failing(asyncio.gather(*starting), *background)
@@ -120,14 +125,48 @@ async def arrive(journey: Journey) -> None:
 def random_kills(
     journey: Journey, kills: int, runs_a_life: int, seed: int
 ) -> Callable[[], Coroutine[Any, Any, None]]:
-    """So many lives, each ended at a random time after it began to answer."""
+    """So many lives, each ended at a random time after it began to answer.
+
+    Every other life takes a start in first, and every `WHOLE`th brings a run to its end.
+    """
     chance = Random(seed)
 
     async def dying() -> None:
-        for _ in range(kills):
+        for life in range(kills):
             await journey.gateway.start()
+            known = len(journey.witness.runs)
             journey.load.allow(runs_a_life)
+            while life % 2 and len(journey.witness.runs) == known:
+                await asyncio.sleep(0.002)
+            if life % WHOLE == 0:
+                await journey.load.finish(f"whole{life}")
             await asyncio.sleep(chance.uniform(0.02, 0.5))
             await journey.kill()
 
     return dying
+
+
+def hang_ups(journey: Journey, times: int) -> Callable[[], Coroutine[Any, Any, None]]:
+    """One life, in which the database cuts every connection so often; then a death."""
+    chance = Random(times)
+
+    async def dying() -> None:
+        await journey.gateway.start()
+        suspecting = asyncio.ensure_future(_suspect(journey))
+        for _ in range(times):
+            await asyncio.sleep(chance.uniform(0.1, 0.3))
+            await asyncio.to_thread(journey.disk.hang_up)
+        suspecting.cancel()
+        await journey.kill()
+
+    return dying
+
+
+async def _suspect(journey: Journey) -> None:
+    """Note what may have happened, all the time: its outcome may be on a connection that is cut."""
+    while True:
+        await asyncio.sleep(0.01)
+        try:
+            journey.witness.suspected |= await asyncio.to_thread(journey.disk.dispatched)
+        except OperationalError:  # this connection was cut as well
+            continue

@@ -150,7 +150,8 @@ def check_reviews(witness: Witness, read: Books, disk: Disk) -> None:
     for key in read.doubted():
         done = read.effects[key]
         assert done.once
-        assert key in witness.doubted or done.deed in hanging, f"{key} is in doubt without need"
+        needed = key in witness.doubted | witness.suspected or done.deed in hanging
+        assert needed, f"{key} is in doubt without need"
     for key in witness.doubted - read.doubted():
         assert read.cancelled(read.effects[key]), f"{key} may have happened, and nobody was asked"
     rows = {

@@ -49,13 +49,16 @@ class Wire:
         return await self._http.request(method, path, **more)
 
     async def ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
-        """Ask until there is an answer, whatever it is."""
+        """Ask until there is an answer, whatever it is but `Unavailable`."""
         async with asyncio.timeout(2 * GUARD_S):
             while True:
                 try:
-                    return await self.once(method, path, **more)
+                    answer = await self.once(method, path, **more)
+                    if answer.status_code != 503:
+                        return answer
                 except httpx2.TransportError:
-                    await asyncio.sleep(AGAIN_S)
+                    pass
+                await asyncio.sleep(AGAIN_S)
 
     async def get(self, path: str, **query: Any) -> Any:
         """Read something that is there."""

@@ -26,6 +26,8 @@ class Witness:
     doubted: set[str] = field(
         default_factory=set
     )  # effects that may have happened when a life ended
+    suspected: set[str] = field(default_factory=set)  # those whose outcome may have been lost since
+    dying_over_at: str = ""  # when the last life began, in which nobody dies
     asked: int = 0  # how often somebody looked whether the gateway answers
     answered: int = 0
 

@@ -3,7 +3,8 @@
 A deed is one thing that should happen; its name is chosen by whoever plans it. `POST
 /deeds/{name}` does it once for each `Idempotency-Key`: the same key again is the same effect. So
 a deed that came under two keys was done twice, and a deed whose class is `once` was done as often
-as it was called. `GET /counts` tells all of it. The server outlives whoever calls it.
+as it was called. `GET /counts` tells all of it, `GET /counts?name` of one deed. The server
+outlives whoever calls it.
 """
 
 import asyncio
@@ -66,7 +67,12 @@ class Counting(asyncio.Protocol):
     def _answer(self, method: str, target: str, key: str) -> None:
         split = urlsplit(target)
         if method == "GET":
-            told = {name: vars(deed) for name, deed in self._deeds.items()}
+            only = unquote(split.query)
+            told = {
+                name: vars(self._deeds[name])
+                for name in ([only] if only else self._deeds)
+                if name in self._deeds
+            }
             self._reply(json.dumps(told).encode())
             return
         deed = self._deeds.setdefault(unquote(split.path.removeprefix("/deeds/")), Deed())
@@ -105,11 +111,18 @@ class Counter:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    def count(self, deed: str) -> Deed:
+        """What was done so far under one name."""
+        return self._told(deed).get(deed, Deed())
+
     def counts(self) -> Mapping[str, Deed]:
         """Everything that was done so far, by name."""
+        return self._told("")
+
+    def _told(self, only: str) -> Mapping[str, Deed]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request("GET", "/counts")
+            connection.request("GET", f"/counts?{only}")
             told: dict[str, Any] = json.loads(connection.getresponse().read())
         finally:
             connection.close()
