@@ -43,9 +43,9 @@ async def _messages(lane: Lane) -> None:
         messages = await lane.runtime.plane.inbox.claim(
             lane.config.holder, now=lane.now(), until=lane.leased_until(), limit=page
         )
-        await lane.fetch([one.run_id for one in messages])
-        for one in messages:
-            event = event_of(one.kind, one.key, one.body, one.opened_seq, one.by)
-            lane.deliver(one.run_id, event, one.id)
+        await lane.bring([
+            (one.run_id, event_of(one.kind, one.key, one.body, one.opened_seq, one.by), one.id)
+            for one in messages
+        ])  # fmt: skip
         if len(messages) < page:
             return

@@ -11,11 +11,23 @@ from perdure.errors import (
     FeatureAbsent,
     FlowNotFound,
     FlowRefused,
+    NotJson,
+    StoreFailed,
     VersionConflict,
 )
 from perdure.kernel.decide import decide, decide_a_slice
 from perdure.kernel.fold import Fold
-from perdure.kernel.model import TERMINAL, Cancel, Decision, Event, Fault, Hold, Release, Run
+from perdure.kernel.model import (
+    TERMINAL,
+    Advance,
+    Cancel,
+    Decision,
+    Event,
+    Fault,
+    Hold,
+    Release,
+    Run,
+)
 from perdure.kernel.program import Moment, Move, Program, View
 from perdure.runner.hot import Delivery, HotRun
 from perdure.runner.lane import Lane
@@ -40,7 +52,8 @@ async def drive(lane: Lane, hot: HotRun, delivery: Delivery) -> Decision | None:
     Where somebody else committed first, the run is loaded and the event decided anew.
     """
     for _ in range(lane.config.conflicts_max):
-        run = hot.run or await _load(lane, hot)
+        kept = hot.run
+        run = kept or await _load(lane, hot)
         if run is None:
             await _settle(lane, delivery, "dead: there is no such run")
             return None
@@ -48,27 +61,27 @@ async def drive(lane: Lane, hot: HotRun, delivery: Delivery) -> Decision | None:
         if decision is None:
             hot.queue.insert(1, delivery)  # behind the cancel that came in between
             return None
-        if not decision.applied:
+        if not decision.applied and (kept is None or _is_final(run, delivery.event)):
             await _settle(lane, delivery, decision.disposition)
             return None
+        if not decision.applied:
+            hot.forget()  # it may be what another process made of the run that the event is for
+            continue
         try:
-            await _commit(lane, hot, decision, delivery.taken)
-            return decision
+            return await _kept(lane, hot, decision, delivery.taken)
         except DuplicateCommand:
             hot.forget()
             return None
         except VersionConflict:
             hot.forget()
-    _give_back(lane, hot, delivery)
+    log.warning("contended", run_id=hot.id)
+    lane.give_back(hot, delivery)
     return None
 
 
-def _give_back(lane: Lane, hot: HotRun, delivery: Delivery) -> None:
-    """Leave an event to a later look: others were faster every time."""
-    log.warning("contended", run_id=hot.id)
-    if delivery.taken is not None:
-        lane.undelivered(delivery.taken)
-    lane.look_again()
+def _is_final(run: Run, event: Event) -> bool:
+    """Whether an event that changes nothing now can change nothing later either."""
+    return run.status in TERMINAL or isinstance(event, Advance)
 
 
 async def _load(lane: Lane, hot: HotRun) -> Run | None:
@@ -81,11 +94,9 @@ async def _load(lane: Lane, hot: HotRun) -> Run | None:
 
 async def _decided(lane: Lane, hot: HotRun, run: Run, event: Event) -> Decision | None:
     """Decide; `None` where a cancel came while the event was being decided."""
-    try:
-        program = hot.program or await _program(lane, hot, run, event)
-    except (BundleNotFound, BundleRefused, FlowNotFound, FlowRefused, FeatureAbsent) as absent:
-        log.warning("no program", run_id=run.id, code=absent.code, detail=absent.detail)
-        program, event = _SILENT, Fault(absent.code, absent.detail)
+    program = hot.program or await _program(lane, hot, run, event)
+    if isinstance(program, Fault):
+        event, program = program, _SILENT
     at = lane.runtime.clock.now()
     with containing("program", run_id=hot.id) as contained:
         decided = decide_a_slice(run, event, program, hot.cells, at)
@@ -118,14 +129,39 @@ def _cancel_first(hot: HotRun, event: Event) -> bool:
     return True
 
 
-async def _program(lane: Lane, hot: HotRun, run: Run, event: Event) -> Program:
-    """The run's program, made where it is to be asked."""
+async def _program(lane: Lane, hot: HotRun, run: Run, event: Event) -> Program | Fault:
+    """The run's program, made where it is to be asked, or why it cannot be."""
     if run.status in TERMINAL or isinstance(event, Cancel | Hold | Fault):
         return _SILENT
     if run.held is not None and not isinstance(event, Release):
         return _SILENT
-    hot.program = await lane.runtime.program(run.birth.program)
-    return hot.program
+    gone: StoreFailed | None = None
+    with containing("program", run_id=run.id) as contained:
+        try:
+            hot.program = await lane.runtime.program(run.birth.program)
+            return hot.program
+        except (BundleNotFound, BundleRefused, FlowNotFound, FlowRefused, FeatureAbsent) as absent:
+            log.warning("no program", run_id=run.id, code=absent.code, detail=absent.detail)
+            return Fault(absent.code, absent.detail)
+        except StoreFailed as failed:
+            gone = failed
+    if gone is not None:
+        raise gone  # the definition may be there when the store is
+    return Fault("program_bug", f"making the program raised {contained.bug}")
+
+
+async def _kept(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) -> Decision:
+    """Commit the decision, or the run's end where the store finds in it what is no JSON."""
+    try:
+        await _commit(lane, hot, decision, taken)
+    except NotJson as unfit:
+        if hot.run is None:
+            raise
+        log.error("bug", what="program", run_id=hot.id, detail=unfit.detail)
+        fault = Fault("program_bug", f"what the program made is no JSON: {unfit.detail}")
+        decision = decide(hot.run, fault, _SILENT, hot.cells, lane.runtime.clock.now())
+        await _commit(lane, hot, decision, taken)
+    return decision
 
 
 async def _commit(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) -> None:

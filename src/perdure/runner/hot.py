@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -45,7 +47,7 @@ class UnderWay:
     def give_up(self) -> None:
         """End it: the run was cancelled, or the effect is no longer wanted."""
         self.given_up = True
-        if self._timeout is not None:
+        if self._timeout is not None and not self._timeout.expired():
             self._timeout.reschedule(asyncio.get_running_loop().time())
 
 
@@ -54,6 +56,7 @@ class HotRun:
     """One run, its cells as last committed, and what is to reach it next.
 
     `driving` is true while one task decides and commits for this run; nobody else does then.
+    `users` counts the tasks that hold on to it between two steps, so that none has another copy.
     """
 
     id: RunId
@@ -64,6 +67,8 @@ class HotRun:
     snapshot_bytes: int = 0
     queue: deque[Delivery] = field(default_factory=deque)
     driving: bool = False
+    users: int = 0
+    failures: int = 0  # drives in a row that came to nothing
     under_way: dict[Key, UnderWay] = field(default_factory=dict)
 
     def take(self, loaded: Loaded) -> None:
@@ -98,7 +103,7 @@ class HotRun:
     @property
     def resting(self) -> bool:
         """Whether nothing is under way and nothing is to come."""
-        return not (self.driving or self.queue or self.under_way)
+        return not (self.driving or self.users or self.queue or self.under_way)
 
 
 class HotRuns:
@@ -117,6 +122,17 @@ class HotRuns:
             hot = self._idle.pop(run_id, None) or HotRun(run_id)
             self._active[run_id] = hot
         return hot
+
+    @contextmanager
+    def using(self, run_id: RunId) -> Iterator[HotRun]:
+        """Hold on to a run, so that it does not rest."""
+        hot = self.at_hand(run_id)
+        hot.users += 1
+        try:
+            yield hot
+        finally:
+            hot.users -= 1
+            self.rest(hot)
 
     def known(self, run_id: RunId) -> HotRun | None:
         """The run if it is in hand."""

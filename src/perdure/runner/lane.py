@@ -1,14 +1,14 @@
 """What the runner knows of one plane: the runs in hand, what is to reach them, and what wakes it."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 import anyio
 
 from perdure.clock import text_of
 from perdure.ids import RunId
-from perdure.kernel.model import Advance, Event, Open, Send, Wait
+from perdure.kernel.model import Advance, Arrived, Decision, Due, Event, Open, Send, Wait
 from perdure.registry.registry import Registry
 from perdure.runner.config import RunnerConfig
 from perdure.runner.events import event_of
@@ -34,6 +34,7 @@ class Lane:
         self.running = 0
         self.performing = 0
         self.stopping = False
+        self.room = anyio.Semaphore(config.effects_at_once, fast_acquire=True)
         self._eased = anyio.Event()  # a drive or an effect has ended
         self._awaited = 0
         self.work = anyio.Event()  # something is in `ready`
@@ -44,8 +45,8 @@ class Lane:
         self._lease, self._lease_made_at = "", float("-inf")
 
     def rests(self) -> bool:
-        """Whether nothing is being driven or performed."""
-        return not (self.running or self.performing)
+        """Whether nothing is being driven or performed, or on its way to be driven."""
+        return not (self.running or self.performing or self.ready)
 
     @property
     def registry(self) -> Registry:
@@ -65,7 +66,7 @@ class Lane:
         return self._lease
 
     def deliver(self, run_id: RunId, event: Event, taken: str | None = None) -> None:
-        """Queue an event for a run, and have somebody drive it. A message is queued once."""
+        """Queue an event for a run, and have somebody drive it. A message or a time is queued once."""
         if taken is not None:
             if taken in self._delivered:
                 return
@@ -73,7 +74,10 @@ class Lane:
             while len(self._delivered) > TAKEN_KEPT:
                 del self._delivered[next(iter(self._delivered))]
         hot = self.hot.at_hand(run_id)
-        hot.queue.append(Delivery(event, taken))
+        delivery = Delivery(event, taken)
+        if isinstance(event, Due) and delivery in hot.queue:
+            return
+        hot.queue.append(delivery)
         self.want(hot)
 
     def want(self, hot: HotRun) -> None:
@@ -107,9 +111,24 @@ class Lane:
                 if hot.run is None and not hot.driving:
                     hot.take(loaded)
 
-    def undelivered(self, message_id: str) -> None:
-        """Let a message be delivered again: the first time came to nothing."""
-        self._delivered.pop(message_id, None)
+    async def bring(self, events: Sequence[tuple[RunId, Event, str | None]]) -> None:
+        """Deliver events to runs that are loaded all at once."""
+        run_ids = [run_id for run_id, _, _ in events]
+        try:
+            await self.fetch(run_ids)
+            for run_id, event, taken in events:
+                self.deliver(run_id, event, taken)
+        finally:
+            for run_id in run_ids:  # for some there was nothing new
+                self.hot.rest(self.hot.at_hand(run_id))
+
+    def give_back(self, hot: HotRun, delivery: Delivery) -> None:
+        """Leave an event to a later look: a message in its inbox, an outcome in hand, the rest in the stores."""
+        if delivery.taken is not None:
+            self._delivered.pop(delivery.taken, None)
+        elif isinstance(delivery.event, Arrived):
+            hot.queue.append(delivery)
+        self.look_again()
 
     def look_again(self) -> None:
         """Ask the stores what there is to do."""
@@ -128,7 +147,7 @@ class Lane:
             for birth in decision.births:
                 self.deliver(birth.run.id, Advance())
             if decision.opened:
-                self._keep_time(decision.opened)
+                self.keep_times(decision.opened)
             if decision.redo:
                 self.look_again()
 
@@ -138,10 +157,18 @@ class Lane:
         else:
             self.deliver(send.to, event_of(send.kind, send.key, send.body), send.id)
 
-    def _keep_time(self, opened: Sequence[Open]) -> None:
+    def keep_times(self, opened: Iterable[Open]) -> None:
+        """Have the timers know when waits come due."""
         for entry in opened:
             if isinstance(entry.what, Wait) and entry.what.until is not None:
                 self.due_at(text_of(entry.what.until))
+
+    def released(self, hot: HotRun, decision: Decision) -> None:
+        """Go on with a run whose hold is over: the stores have what was left alone meanwhile."""
+        if decision.run.ready:
+            hot.queue.append(Delivery(Advance()))
+        self.keep_times(decision.run.open.values())
+        self.look_again()
 
     def due_at(self, due: str) -> None:
         """Have the timers look no later than at `due`."""

@@ -1,5 +1,6 @@
 """One effect: performed under its timeout, tried again where that does no harm, its outcome brought home."""
 
+import asyncio
 from datetime import timedelta
 from random import Random
 from typing import Final
@@ -9,7 +10,7 @@ import anyio
 from perdure.clock import text_of
 from perdure.kernel.model import Arrived, EffectClass, Failed, Ok, Outcome, Run, Unknown
 from perdure.kernel.values import Json, fault_of
-from perdure.registry.effects import Delta, EffectContext, EffectHandler, EffectKind
+from perdure.registry.effects import Delta, EffectContext, EffectKind
 from perdure.runner.hot import Delivery, HotRun, UnderWay
 from perdure.runner.lane import Lane
 from perdure.runner.retry import Again, after, attempt_of, summed
@@ -27,46 +28,80 @@ async def perform(lane: Lane, hot: HotRun, pending: Pending) -> Arrived | None:
     called. One that carries the mark already is asked about, never called again.
     """
     run = hot.run
-    if run is None or run.held is not None or pending.key not in run.open or lane.stopping:
+    if run is None or pending.key not in run.open or lane.stopping:
         return None
     if pending.key in hot.under_way:
+        return None
+    if run.held is not None:
+        await _leave(lane, pending)
         return None
     kind = lane.registry.effect(pending.effect.kind)
     if kind is None:
         detail = f"nothing here performs effects of the kind {pending.effect.kind!r}"
         return Arrived(pending.key, Failed("not_configured", detail))
-    under_way = hot.under_way[pending.key] = UnderWay()
-    if lane.performing >= lane.config.effects_at_once:
-        await lane.until(lambda: lane.performing < lane.config.effects_at_once)
-    lane.performing += 1
+    hot.under_way[pending.key] = UnderWay()
     try:
-        return await _tried(lane, run, pending, kind, under_way)
+        await _room(lane)
+        try:
+            if await _may_begin(lane, hot, pending):
+                return await _tried(lane, hot, run, pending, kind)
+            return None
+        finally:
+            lane.performing -= 1
+            lane.room.release()
     finally:
-        lane.performing -= 1
         del hot.under_way[pending.key]
         lane.runtime.deltas.done(run.open[pending.key].step_id)
         lane.ease()
 
 
+async def _room(lane: Lane) -> None:
+    """Wait for room among the effects under way; who comes first goes first."""
+    try:
+        lane.room.acquire_nowait()
+    except anyio.WouldBlock:
+        await lane.room.acquire()
+    lane.performing += 1
+
+
+async def _may_begin(lane: Lane, hot: HotRun, pending: Pending) -> bool:
+    """Look again at what may have changed while the effect waited for room."""
+    if _held(hot):
+        await _leave(lane, pending)
+        return False
+    return not (lane.stopping or hot.under_way[pending.key].given_up)
+
+
+def _held(hot: HotRun) -> bool:
+    return hot.run is not None and hot.run.held is not None
+
+
+async def _leave(lane: Lane, pending: Pending) -> None:
+    """Give the lease of a held run's effect back, to be found in the outbox after the release."""
+    await lane.runtime.plane.outbox.retry_later(
+        pending.run_id, pending.key, attempts=pending.attempts, due=lane.now()
+    )
+
+
 async def _tried(
-    lane: Lane, run: Run, pending: Pending, kind: EffectKind, under_way: UnderWay
+    lane: Lane, hot: HotRun, run: Run, pending: Pending, kind: EffectKind
 ) -> Arrived | None:
     """Try once, and say what follows: an arrival, or nothing for now."""
-    clock = lane.runtime.clock
+    clock, under_way = lane.runtime.clock, hot.under_way[pending.key]
     number, began = len(pending.attempts) + 1, clock.now()
     dispatched_at = pending.dispatched_at
     context = _context(lane, run, pending, number)
-    if dispatched_at is None:
+    if dispatched_at is not None:
+        outcome: Outcome = Unknown("the process ended after the effect was dispatched")
+    else:
         if pending.effect.effect_class in _NEVER_TWICE:
             dispatched_at = text_of(began)
-            if not await _dispatched(lane, pending, dispatched_at):
+            if not await _marked(lane, hot, pending, dispatched_at):
                 return None
         outcome = await _called(kind, pending, context, under_way)
-    else:
-        outcome = Unknown("the process ended after the effect was dispatched")
     lane.config.probe("after_act")
     if isinstance(outcome, Unknown) and dispatched_at is not None and kind.probe is not None:
-        outcome = await _asked(kind.probe, pending, context)
+        outcome = await _asked(kind, pending, context, under_way)
     if under_way.given_up:
         await _too_late(lane, pending, outcome)
         return None
@@ -81,13 +116,25 @@ async def _tried(
     return Arrived(pending.key, summed(following, pending.attempts), attempts, dispatched_at)
 
 
+async def _marked(lane: Lane, hot: HotRun, pending: Pending, at: str) -> bool:
+    """Mark an effect as dispatched; `False` where it is not to be performed now."""
+    if await _dispatched(lane, pending, at):
+        return not hot.under_way[pending.key].given_up
+    await lane.until(
+        lambda: not hot.driving
+    )  # a hold in the store is about to be known here as well
+    if _held(hot):
+        await _leave(lane, pending)
+    return False
+
+
 async def _too_late(lane: Lane, pending: Pending, outcome: Outcome) -> None:
     """Note the outcome of an effect that was given up while it was being performed."""
     why = f"came too late: {type(outcome).__name__.lower()}"
     await lane.runtime.plane.outbox.ignored(pending.run_id, pending.key, why)
 
 
-async def arrive(lane: Lane, hot: HotRun, arrived: Arrived) -> None:
+def arrive(lane: Lane, hot: HotRun, arrived: Arrived) -> None:
     """Bring an outcome to its run."""
     hot.queue.append(Delivery(arrived))
     lane.want(hot)
@@ -118,12 +165,27 @@ async def _called(
             if not timeout.expired():
                 raise  # the handler's own
             return Unknown(f"no outcome within {timeout_s:g} s")
+        except asyncio.CancelledError as ended:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            raise _HandlerEnded from ended  # nobody asked for it: something that it awaited was
         finally:
             under_way.ended()
-        if isinstance(outcome, Ok) and (fault := fault_of(outcome.result)):
-            return Failed("not_json", f"the result holds {fault}")
-        return outcome
+        return _kept(outcome)
     return _bug(effect.effect_class, contained.bug or "")
+
+
+class _HandlerEnded(Exception):
+    """A handler was cancelled by its own doing."""
+
+
+def _kept(outcome: Outcome) -> Outcome:
+    """An outcome that records can keep. Raises `TypeError` for what is no outcome."""
+    if not isinstance(outcome, Ok | Failed | Unknown):
+        raise TypeError(type(outcome).__name__)
+    if not isinstance(outcome, Unknown) and (fault := fault_of(outcome.result)):
+        return Failed("not_json", f"the result holds {fault}")
+    return outcome
 
 
 def _bug(effect_class: EffectClass, name: str) -> Outcome:
@@ -133,10 +195,18 @@ def _bug(effect_class: EffectClass, name: str) -> Outcome:
     return Failed("handler_bug", f"the handler raised {name}")
 
 
-async def _asked(probe: EffectHandler, pending: Pending, context: EffectContext) -> Outcome:
-    """Ask the other side about an effect that may have happened."""
-    with containing("probe", kind=pending.effect.kind, key=pending.key):
-        return await probe(pending.effect, context)
+async def _asked(
+    kind: EffectKind, pending: Pending, context: EffectContext, under_way: UnderWay
+) -> Outcome:
+    """Ask the other side about an effect that may have happened, no longer than it may take."""
+    effect = pending.effect
+    with containing("probe", kind=effect.kind, key=pending.key):
+        try:
+            async with under_way.within(effect.timeout_s or kind.timeout_s):
+                assert kind.probe is not None
+                return _kept(await kind.probe(effect, context))
+        finally:
+            under_way.ended()
     return Unknown("the probe did not say whether it happened")
 
 

@@ -13,7 +13,7 @@ from perdure.runner.drive import drive
 from perdure.runner.hot import Delivery, HotRun
 from perdure.runner.lane import Lane
 from perdure.runner.perform import arrive, perform
-from perdure.runner.supervise import containing, keep_going
+from perdure.runner.supervise import RESTART_S, containing, keep_going
 from perdure.runner.timers import deliver_due, until_due
 from perdure.runtimes.context import RuntimeContext
 from perdure.stores.outbox import Pending
@@ -116,17 +116,22 @@ class Runner:
 
     async def _take_up(self, lane: Lane, pending: Pending) -> None:
         """Perform an effect that was found in the store, for a run that may not be in hand."""
-        hot = lane.hot.at_hand(pending.run_id)
-        try:
-            with containing("take up", run_id=pending.run_id):
-                await lane.until(lambda: not hot.driving)
-                await lane.fetch([pending.run_id])
-                await lane.until(lambda: hot.run is not None or not hot.driving)
-                arrived = await perform(lane, hot, pending)
-                if arrived is not None:
-                    await arrive(lane, hot, arrived)
-        finally:
-            lane.hot.rest(hot)
+        with lane.hot.using(pending.run_id) as hot, containing("take up", run_id=hot.id):
+            await lane.until(lambda: not hot.driving)
+            if hot.run is not None and pending.key not in hot.run.open:
+                hot.forget()  # it was kept from before the effect was asked for
+            await self._loaded(lane, hot)
+            arrived = await perform(lane, hot, pending)
+            if arrived is not None:
+                arrive(lane, hot, arrived)
+
+    async def _loaded(self, lane: Lane, hot: HotRun) -> None:
+        """Have a run loaded, unless there is no such run."""
+        while hot.run is None:
+            await lane.until(lambda: not hot.driving)
+            await lane.fetch([hot.id])
+            if not hot.driving:
+                return
 
     async def _carry(self, lane: Lane, hot: HotRun) -> None:
         """Drive a run, perform what it asks for, and go on with what comes of it.
@@ -134,19 +139,15 @@ class Runner:
         One task carries a chain of steps; only what is to happen side by side gets its own.
         Whoever finds that another task drives the run meanwhile leaves it to that one.
         """
-        try:
-            with containing("carry", run_id=hot.id):
-                await self._carried(lane, hot)
-        finally:
-            lane.hot.rest(hot)
+        with lane.hot.using(hot.id), containing("carry", run_id=hot.id):
+            await self._carried(lane, hot)
 
     async def _carried(self, lane: Lane, hot: HotRun) -> None:
         while effects := await self._driven(lane, hot):
             *beside, here = effects
             for pending in beside:
                 self._start(self._take_up, lane, pending)
-            if hot.run is None:
-                await lane.fetch([hot.id])
+            await self._loaded(lane, hot)
             arrived = await perform(lane, hot, here)
             if arrived is None:
                 return
@@ -168,6 +169,7 @@ class Runner:
                 while hot.queue:
                     delivery = hot.queue.popleft()
                     decision = await drive(lane, hot, delivery)
+                    hot.failures = 0
                     if isinstance(delivery.event, Hold | Release):
                         lane.look_again()  # the next in turn may be given out now
                     if decision is not None:
@@ -175,11 +177,11 @@ class Runner:
                         self._give_up(hot, decision)
                         effects += _pending_of(decision)
                         if isinstance(delivery.event, Release):
-                            effects += _held_back(hot, decision)
+                            lane.released(hot, decision)
                 return effects
             hot.forget()
-            if delivery is not None and delivery.taken is not None:
-                lane.undelivered(delivery.taken)
+            if delivery is not None:
+                await self._after_failure(lane, hot, delivery)
             return effects
         finally:
             hot.driving = False
@@ -189,6 +191,14 @@ class Runner:
                 lane.want(hot)
             if lane.ready:
                 lane.work.set()
+
+    async def _after_failure(self, lane: Lane, hot: HotRun, delivery: Delivery) -> None:
+        """Give an event back that could not be driven; what is in hand is tried again ever later."""
+        lane.give_back(hot, delivery)
+        pause_s, longest_s = RESTART_S
+        if hot.queue:
+            await anyio.sleep(min(pause_s * 2.0**hot.failures, longest_s))
+            hot.failures += 1
 
     def _probe(self, decision: Decision) -> None:
         if decision.arrived:
@@ -214,14 +224,4 @@ def _pending_of(decision: Decision) -> list[Pending]:
         Pending(run_id, entry.key, entry.what)
         for entry in decision.effects
         if isinstance(entry.what, Effect)
-    ]
-
-
-def _held_back(hot: HotRun, decision: Decision) -> list[Pending]:
-    """The effects that were committed before a hold and that nobody performs since."""
-    known = {entry.key for entry in decision.effects} | hot.under_way.keys()
-    return [
-        Pending(hot.id, entry.key, entry.what)
-        for entry in decision.run.open.values()
-        if isinstance(entry.what, Effect) and not entry.review and entry.key not in known
     ]

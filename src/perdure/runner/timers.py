@@ -32,9 +32,7 @@ async def _waits(lane: Lane) -> None:
         )
         if not page:
             return
-        await lane.fetch([wait.run_id for wait in page])
-        for wait in page:
-            lane.deliver(wait.run_id, Due(wait.key, wait.opened_seq))
+        await lane.bring([(wait.run_id, Due(wait.key, wait.opened_seq), None) for wait in page])
         after = page[-1]
         await lane.until(lambda: len(lane.ready) <= BACKLOG_MAX)
 

@@ -1,0 +1,171 @@
+"""One event, one decision, one commit."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.ids import BundleSha, Key, RunId
+from perdure.kernel.model import Advance, Arrived, Due, Ok, ProgramRef, Status, Told
+from perdure.kernel.program import Done, Moment, Move, View
+from perdure.kernel.values import Json
+from perdure.runner.drive import drive
+from perdure.runner.hot import Delivery, HotRun
+from tests.support.builders import a_question, an_effect
+from tests.support.driving import Driven
+from tests.support.running import Gate, Running, Script, Stage, always, running
+from tests.support.scripted import ScriptedProgram
+
+pytestmark = pytest.mark.anyio
+
+ASKING: Script = {"begin": Move(waits=(a_question(key="k"),)), "q": Move(end=Done("answered"))}
+END = Move(end=Done("done"))
+
+
+def a_stage(script: Script, **more: Any) -> Stage:
+    """A stage with one script."""
+    return Stage(scripts={"run": script, "other": {"begin": END}}, **more)
+
+
+def raising(_cells: View, _event: object, _moment: Moment) -> Move:
+    """A program with a bug."""
+    raise LookupError("in the program")
+
+
+async def test_a_program_that_raises_fails_its_run_and_others_go_on(tmp_path: Path) -> None:
+    """The bug is named by its class."""
+    async with running(tmp_path, a_stage({"begin": raising})) as on_stage:
+        failed = await on_stage.until(await on_stage.start(), Status.FAILED)
+        assert failed.error == "program_bug: the program raised LookupError"
+        await on_stage.until(await on_stage.start("other"))
+
+
+async def test_what_a_program_writes_must_be_json(tmp_path: Path) -> None:
+    """A value that no store can keep is the program's bug, and ends the run."""
+    script: Script = {"begin": Move(writes={"set": {1}}, end=Done("no"))}
+    async with running(tmp_path, a_stage(script)) as on_stage:
+        failed = await on_stage.until(await on_stage.start(), Status.FAILED)
+        assert str(failed.error).startswith("program_bug:")
+
+
+@pytest.mark.parametrize(
+    ("ref", "code"),
+    [
+        (ProgramRef("unknown", None, "x"), "feature_absent"),
+        (ProgramRef("test", BundleSha("0" * 64), "run"), "bundle_not_found"),
+        (ProgramRef("test", None, "nobody wrote it"), "program_bug"),
+    ],
+)
+async def test_a_program_that_is_not_there_ends_the_run(
+    tmp_path: Path, ref: ProgramRef, code: str
+) -> None:
+    """With the code that says what is missing; a factory that raises has a bug."""
+    async with running(tmp_path, a_stage(ASKING)) as on_stage:
+        failed = await on_stage.until(await on_stage.start(program=ref), Status.FAILED)
+        assert str(failed.error).startswith(f"{code}:")
+        await on_stage.until(await on_stage.start("other"))
+
+
+async def _driven_elsewhere(on_stage: Running, run_id: RunId, program: Script) -> Driven:
+    """The run in the hands of another process."""
+    assert isinstance(program, dict)
+    elsewhere = Driven(on_stage.plane, ScriptedProgram(program))
+    loaded = (await on_stage.plane.runs.load([run_id]))[run_id]
+    elsewhere.run, elsewhere.cells = loaded.run, loaded.cells
+    return elsewhere
+
+
+TWICE: Script = {
+    "begin": Move(waits=(a_question("a", key="a"),)),
+    "a": Move(waits=(a_question("b", key="b"),)),
+    "b": Move(end=Done("both")),
+}
+
+
+async def test_an_event_is_decided_on_the_run_as_the_store_has_it(tmp_path: Path) -> None:
+    """What another process made of a run that rests here is not overlooked: the answer counts."""
+    async with running(tmp_path, a_stage(TWICE)) as on_stage:
+        run_id = await on_stage.start()
+        await on_stage.until(run_id, Status.WAITING)
+        await on_stage.rest()
+        elsewhere = await _driven_elsewhere(on_stage, run_id, TWICE)
+        await elsewhere.answer("a", {"response": "there"})
+        await on_stage.send(run_id, "resume", elsewhere.key("b"), {"response": "here"})
+        ended = await on_stage.until(run_id)
+        assert ended.output == "both"
+
+
+async def test_where_somebody_else_committed_first_the_event_is_decided_anew(
+    tmp_path: Path,
+) -> None:
+    """The outcome of an effect finds the run as another process left it."""
+    gate = Gate(Ok("late"))
+    script: Script = {
+        "begin": Move(effects=(an_effect(),), waits=(a_question(key="k"),)),
+        "a": END,
+    }
+    async with running(tmp_path, a_stage(script, effects={"echo": always(gate)})) as on_stage:
+        run_id = await on_stage.start()
+        await gate.until_inside(1)
+        elsewhere = await _driven_elsewhere(on_stage, run_id, script)
+        await elsewhere.answer("q")
+        gate.open()
+        await on_stage.until(run_id)
+        words = [one["status"] for one in await on_stage.ledger(run_id) if one["effect"]]
+        assert words == ["started", "waiting", "completed", "completed", "completed"]
+
+
+async def test_a_message_for_a_run_that_is_not_there_is_dead(tmp_path: Path) -> None:
+    """It is settled, and comes no more."""
+    async with running(tmp_path, a_stage(ASKING)) as on_stage:
+        missing = on_stage.birth().id
+        message = await on_stage.send(missing, "cancel")
+        assert (await on_stage.settled(message)).startswith("dead:")
+        assert on_stage.lane.hot.known(missing) is None
+
+
+class Counting:
+    """A program whose fold is long: it counts, and looks at the world before each move."""
+
+    def __init__(self, moves: int) -> None:
+        self.moves, self.made = moves, 0
+        self.on_move: Any = lambda _made: None
+
+    def next(self, cells: View, _event: object, _moment: Moment) -> Move:
+        """Count one more."""
+        self.made += 1
+        self.on_move(self.made)
+        count: Json = cells.get("count", 0) + 1
+        return Move(writes={"count": count}, end=Done(count)) if count >= self.moves else Move(
+            writes={"count": count}, more=True
+        )  # fmt: skip
+
+
+async def test_a_long_fold_lets_others_go_on_and_a_cancel_wins(tmp_path: Path) -> None:
+    """The cancel is decided first, and the fold's event finds a run that has ended."""
+    program = Counting(99_000)
+    stage = a_stage(program, config={"slice_s": 0.0})
+    async with running(tmp_path, stage) as on_stage:
+        run_id = await on_stage.start()
+        await on_stage.until(await on_stage.start("other"))
+        told = await on_stage.send(run_id, "cancel", body={"reason": "too long"})
+        cancelled = await on_stage.until(run_id, Status.CANCELLED)
+        assert cancelled.error == "too long" and program.made < program.moves
+        assert await on_stage.settled(told) == "applied"
+
+
+async def test_an_outcome_is_kept_when_others_are_always_faster(tmp_path: Path) -> None:
+    """It stays with the run and is decided later; only what the stores keep is left to them."""
+    stage = a_stage(ASKING, config={"conflicts_max": 1}, serves=False)
+    async with running(tmp_path, stage) as on_stage:
+        run_id, lane = await on_stage.start(), on_stage.lane
+        old = (await on_stage.plane.runs.load([run_id]))[run_id]
+        elsewhere = await _driven_elsewhere(on_stage, run_id, ASKING)
+        await elsewhere.deliver(Advance())
+        hot = HotRun(run_id)
+        hot.take(old)
+        arrived = Delivery(Arrived(Key("nobody asked"), Ok(None)))
+        for delivery in (arrived, Delivery(Due(Key("k"))), Delivery(Told("a word"), "taken")):
+            hot.take(old)
+            assert await drive(lane, hot, delivery) is None
+        assert list(hot.queue) == [arrived]
