@@ -162,6 +162,6 @@ def _url(settings: Settings, listening: socket.socket) -> str:
 def _server(app: App) -> _Server:
     config = uvicorn.Config(
         app.api, log_config=None, access_log=False, lifespan="off", server_header=False, backlog=BACKLOG,
-        timeout_graceful_shutdown=max(1, int(app.settings.stop_s)), timeout_keep_alive=75,
+        timeout_graceful_shutdown=max(1, int(app.settings.stop_s)), timeout_keep_alive=75, proxy_headers=False,
     )  # fmt: skip
     return _Server(config)
