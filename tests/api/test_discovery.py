@@ -23,5 +23,6 @@ async def test_capabilities_stand_where_clients_look_for_them(gateway: Gateway) 
 async def test_every_place_that_is_shown_answers(gateway: Gateway) -> None:
     contracts = (await gateway.get("/discovery/capabilities")).json()["capabilities"]["contracts"]
     for name, path in contracts["common"]["discovery"].items():
-        if isinstance(path, str):
-            assert (await gateway.client.get(path)).status_code == 200, name
+        if isinstance(path, str) and "{" not in path:
+            asked = await gateway.client.get(path, params={"model_name": "any"})
+            assert asked.status_code == 200, name

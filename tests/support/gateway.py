@@ -19,6 +19,9 @@ from perdure.bundles.bundle import Bundle
 from perdure.bundles.codec import pack_bundle, pack_files, read_bundle
 from perdure.clock import Clock, SystemClock
 from perdure.features import echo, flows
+from perdure.features.agents.feature import agents_feature
+from perdure.features.models.feature import models_feature
+from perdure.features.models.settings import ModelsConfig
 from perdure.identity.access import RULES
 from perdure.identity.credentials import SingleToken
 from perdure.identity.principal import Principal
@@ -36,7 +39,9 @@ from tests.support.drawing import a_bundle, a_flow, a_node, a_start, an_end
 TOKEN: Final = "a-token-of-a-test"
 BEARER: Final = {"authorization": f"Bearer {TOKEN}"}
 SHIPPED: Final = Path(__file__).parents[2] / "bundles"
-FEATURES: Final = (flows.FEATURE, echo.FEATURE)
+FEATURES: Final = (
+    flows.FEATURE, echo.FEATURE, agents_feature(), models_feature(ModelsConfig(), None),
+)  # fmt: skip
 PATIENCE_S: Final = 20
 
 

@@ -111,6 +111,7 @@ def _collaborators(
             requests_at_once=settings.max_concurrency,
             streams_at_once=settings.max_streams,
             on_loopback=settings.host in LOCAL_HOSTS,
+            features_off=settings.features_off,
         ),
         ready=[runtime.plane.ready],
         closing=closing,

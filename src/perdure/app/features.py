@@ -19,18 +19,29 @@ GROUP: Final = "perdure.features"
 
 
 def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
-    """The features of this installation, each made with its own settings. Raises `Invalid`."""
+    """The features of this installation without those that are off, each made with its own settings.
+
+    Raises `Invalid`, also where a name is off that no feature has.
+    """
     config = read_config(variables())
     embedded = None
     if settings.embedded_model:
         embedded = EmbeddedServer(model_path(models_folder(settings)), egress.bound())
-    return (
+    brought = (
         agents_feature(),
         echo.FEATURE,
         flows.FEATURE,
         models_feature(config, embedded),
         *_installed(),
     )
+    names = {feature.name for feature in brought}
+    for name in settings.features_off:
+        if name not in names:
+            raise Invalid(
+                f"there is no feature {name!r} to leave out; there are {', '.join(sorted(names))}",
+                setting="PERDURE_FEATURES_OFF",
+            )
+    return tuple(feature for feature in brought if feature.name not in settings.features_off)
 
 
 def _installed() -> Iterator[Feature]:

@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     embedded_model: bool = _setting(
         True, "answer with the small built-in model where nothing else is named"
     )
+    features_off: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (), "features to leave out, separated by commas", shown="none"
+    )
     lease_s: float = _setting(
         15.0, "how long a process holds an effect without renewing, in seconds", gt=0
     )
@@ -120,7 +123,7 @@ class Settings(BaseSettings):
         "the token that the command line shows; a gateway on this machine gets the one that it made",
     )
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "features_off", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

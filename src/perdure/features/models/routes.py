@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from perdure.api.deps import CurrentRuntime, require
 from perdure.api.routing import PREFIX, answers, resource
-from perdure.features.models.discovery import Catalog
+from perdure.features.models.discovery import Catalog, Listing
 from perdure.features.models.schemas import (
     Abilities,
     CatalogFacts,
@@ -43,19 +43,7 @@ def routes(catalog: Catalog) -> APIRouter:
     async def list_models(provider_name: str, runtime: CurrentRuntime) -> ProviderModels:
         """List the models of a provider, as it tells them now."""
         listing = await catalog.listing(provider_name, runtime.http)
-        name = name_of(provider_name)
-        answered = listing.problem is None
-        return ProviderModels(
-            provider=name,
-            models=list(listing.models),
-            items=[ModelItem(id=it, label=it, provider=name) for it in listing.models],
-            available=answered,
-            route_available=answered,
-            source="provider" if answered else "none",
-            upstream_source=None,
-            problem=listing.problem,
-            catalog=CatalogFacts(kind="models", left_out=listing.left_out),
-        )
+        return _shown(name_of(provider_name), listing)
 
     @discovery.get(
         "/models/capabilities", dependencies=may_read, responses=answers(ModelCapabilities)
@@ -69,3 +57,18 @@ def routes(catalog: Catalog) -> APIRouter:
         )
 
     return discovery
+
+
+def _shown(name: str, listing: Listing) -> ProviderModels:
+    answered = listing.problem is None
+    return ProviderModels(
+        provider=name,
+        models=list(listing.models),
+        items=[ModelItem(id=it, label=it, provider=name) for it in listing.models],
+        available=answered,
+        route_available=answered,
+        source="provider" if answered else "none",
+        upstream_source=None,
+        problem=listing.problem,
+        catalog=CatalogFacts(kind="models", left_out=listing.left_out),
+    )
