@@ -260,6 +260,23 @@ async def test_many_runs_are_loaded_at_once_and_strangers_left_out(store: Store)
     assert await store.plane.runs.load([]) == {}
 
 
+async def test_a_hundred_runs_step_side_by_side(store: Store) -> None:
+    runs = [Driven(store.plane, Branches((Do(), Do()), (Ask(),))) for _ in range(100)]
+    await asyncio.gather(*(driven.begin(f"run {n}") for n, driven in enumerate(runs)))
+    await asyncio.gather(*(driven.arrive("0.0") for driven in runs))
+    await asyncio.gather(*(driven.answer("1.0", by=str(n)) for n, driven in enumerate(runs)))
+    loaded = await (await store.open_again()).runs.load([driven.id for driven in runs])
+    for driven in runs:
+        kept = loaded[driven.id]
+        assert (kept.run, kept.cells) == (
+            driven.run._replace(state_bytes=kept.run.state_bytes),
+            driven.cells,
+        )
+        assert (await store.plane.runs.verify(driven.id)).ok
+    left = store.tamper("SELECT count(*), count(DISTINCT run) FROM outbox")
+    assert left == [(100, 100)], "what arrived is gone, what was asked for is there"
+
+
 async def test_a_run_that_is_not_there_is_not_found(store: Store) -> None:
     runs, nobody = store.plane.runs, RunId(new_id())
     for asked in (runs.header(nobody), runs.state(nobody, 0), runs.verify(nobody)):

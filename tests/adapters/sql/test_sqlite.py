@@ -88,6 +88,14 @@ def test_a_second_process_is_refused_and_the_first_one_s_death_frees_the_plane(
         holder.communicate()
 
 
+def test_an_sqlite_that_is_too_old_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(Unavailable, match=r"3\.35\.0 is needed"):
+        SqliteDatabase(tmp_path / "plane.db")
+
+
 @pytest.mark.anyio
 async def test_after_an_error_of_the_disk_nothing_more_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

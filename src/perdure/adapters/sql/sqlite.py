@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from perdure.adapters.sql.dialect import Facts, Mismatch, Session, Write
-from perdure.adapters.sql.statements import Row, Sql
+from perdure.adapters.sql.groups import SIZES, grouped
+from perdure.adapters.sql.statements import Row, Rows, Sql
 from perdure.errors import StoreFailed, Unavailable
 
 FACTS: Final = Facts("sqlite", alone=True, notifies=False)
@@ -31,6 +33,7 @@ PRAGMAS: Final[Mapping[str, int | str]] = {
 }
 PAGE_BYTES: Final = 8_192
 READERS: Final = 4
+OLDEST: Final = (3, 35, 0)  # the first that answers with `RETURNING`
 # After these the file may not be what we think it is.
 FATAL: Final = frozenset({
     sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY,
@@ -70,9 +73,22 @@ class SqliteSession:
     def write(self, writes: Sequence[Write]) -> None:
         """Write rows. Raises `Mismatch` where an exact write touched fewer rows than it was given."""
         for statement, rows, exact in writes:
-            touched = self._cursor.executemany(statement.words("sqlite").text, rows).rowcount
-            if exact and touched != len(rows):
+            if self._written(statement, rows) != len(rows) and exact:
                 raise Mismatch
+
+    def _written(self, statement: Rows, rows: Sequence[Row]) -> int:
+        """Write rows, in groups as far as there are enough of them; how many were touched."""
+        touched, at = 0, 0
+        for size in SIZES:
+            text = grouped(statement, size) if len(rows) - at >= size else None
+            while text is not None and len(rows) - at >= size:
+                values = tuple(chain.from_iterable(rows[at : at + size]))
+                touched += self._cursor.execute(text, values).rowcount
+                at += size
+        if at < len(rows):
+            one = statement.words("sqlite").text
+            touched += self._cursor.executemany(one, rows[at:] if at else rows).rowcount
+        return touched
 
 
 class SqliteDatabase:
@@ -82,6 +98,10 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
         """Open the file, made where it is not there. Raises `Unavailable` while another process holds it."""
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise Unavailable(
+                f"SQLite {sqlite3.sqlite_version} is too old; {'.'.join(map(str, OLDEST))} is needed"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(path.with_suffix(".lock"))
         self._path, self._synchronous = path, synchronous
