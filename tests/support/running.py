@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any, Final
 
 import anyio
+import anyio.lowlevel
 from orjson import loads
 
 from perdure.adapters.sql.plane import PlaneConfig, Pools, SqlPlane, open_sqlite_plane
@@ -149,8 +151,8 @@ class Stage:
 class Running:
     """A plane, and the runner that serves it."""
 
-    def __init__(self, runtime: RuntimeContext, runner: Runner, stage: Stage) -> None:
-        self.runtime, self.runner, self.stage = runtime, runner, stage
+    def __init__(self, runtime: RuntimeContext, runner: Runner, stage: Stage, folder: Path) -> None:
+        self.runtime, self.runner, self.stage, self.folder = runtime, runner, stage, folder
         self.committed: list[Committed] = []
         self.moved = Signal()
         runtime.hub.tell_also(self._heard)
@@ -236,6 +238,14 @@ class Running:
         )
         return list(found)
 
+    async def rows(self, statement: str) -> list[Any]:
+        """Look past the stores."""
+        connection = connect(self.folder / "plane" / "plane.db")
+        try:
+            return connection.execute(statement).fetchall()
+        finally:
+            connection.close()
+
 
 def always(handler: Any, **how: Any) -> EffectKind:
     """A kind of effects that is tried again almost at once."""
@@ -259,7 +269,7 @@ async def running(folder: Path, stage: Stage) -> AsyncGenerator[Running]:
         NoHttp(), folder / "workspaces",
     )  # fmt: skip
     try:
-        on_stage = Running(runtime, runner, stage)
+        on_stage = Running(runtime, runner, stage, folder)
         runner.open(runtime)
         async with anyio.create_task_group() as group:
             if stage.serves:

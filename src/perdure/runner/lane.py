@@ -8,13 +8,13 @@ import anyio
 
 from perdure.clock import text_of
 from perdure.ids import RunId
-from perdure.kernel.model import Advance, Arrived, Decision, Due, Event, Open, Send, Wait
+from perdure.kernel.model import Advance, Decision, Arrived, Decision, Due, Event, Open, Send, Wait
 from perdure.registry.registry import Registry
 from perdure.runner.config import RunnerConfig
 from perdure.runner.events import event_of
 from perdure.runner.hot import Delivery, HotRun, HotRuns
 from perdure.runtimes.context import RuntimeContext
-from perdure.stores.runs import Committed
+from perdure.stores.runs import Committed, Loaded
 
 LEASE_SHARE = 10  # of a lease's length, for which the same text serves
 TAKEN_KEPT = 10_000  # ids of messages delivered lately, so that a claim does not bring them again
@@ -141,15 +141,22 @@ class Lane:
         for committed in batch:
             decision = committed.decision
             if decision.read_version == 0:
-                self.deliver(decision.run.id, Advance())
+                self._begin(decision)
             for send in decision.sends:  # before births: a child may be cancelled as it is born
                 self._pass_on(send)
             for birth in decision.births:
-                self.deliver(birth.run.id, Advance())
+                self._begin(birth)
             if decision.opened:
                 self.keep_times(decision.opened)
             if decision.redo:
                 self.look_again()
+
+    def _begin(self, birth: Decision) -> None:
+        """Begin a run that this process has just born; what it was born with is at hand."""
+        hot = self.hot.at_hand(birth.run.id)
+        if hot.run is None and not hot.driving:
+            hot.take(Loaded(birth.run, dict(birth.writes), bytes_since=0, snapshot_bytes=0))
+        self.deliver(birth.run.id, Advance())
 
     def _pass_on(self, send: Send) -> None:
         if send.kind in IN_TURN:

@@ -168,14 +168,14 @@ async def _called(
         except asyncio.CancelledError as ended:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
-            raise _HandlerEnded from ended  # nobody asked for it: something that it awaited was
+            raise HandlerEnded from ended  # nobody asked for it: something that it awaited was
         finally:
             under_way.ended()
         return _kept(outcome)
     return _bug(effect.effect_class, contained.bug or "")
 
 
-class _HandlerEnded(Exception):
+class HandlerEnded(Exception):
     """A handler was cancelled by its own doing."""
 
 
