@@ -1,5 +1,6 @@
 """What every journey needs: a world outside, and a store."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.support.counter import counter
 from tests.support.postgres import postgres_server
 
 _numbers = count(1)
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # thousands of requests are no news
 
 
 @pytest.fixture(scope="session")

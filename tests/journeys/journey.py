@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from perdure.clock import SystemClock, text_of
 from tests.journeys.disk import Disk
-from tests.journeys.gateway import Ended, Gateway, Nursery
+from tests.journeys.gateway import Ended, Gateway, Nursery, free_port
 from tests.journeys.load import Load
 from tests.journeys.promises import books, check, check_counts, until_quiet
 from tests.journeys.wire import Wire
@@ -158,6 +158,24 @@ def hang_ups(journey: Journey, times: int) -> Callable[[], Coroutine[Any, Any, N
             await asyncio.to_thread(journey.disk.hang_up)
         suspecting.cancel()
         await journey.kill()
+
+    return dying
+
+
+def two_at_once(journey: Journey, deaths: int) -> Callable[[], Coroutine[Any, Any, None]]:
+    """One process dies and comes back so often, while another one serves and runs the same data."""
+    chance = Random(deaths)
+    other = replace(journey.gateway, port=free_port())
+
+    async def dying() -> None:
+        await other.start()
+        suspecting = asyncio.ensure_future(_suspect(journey))
+        for _ in range(deaths):
+            await journey.gateway.start()
+            await asyncio.sleep(chance.uniform(0.1, 0.5))
+            await journey.gateway.kill()
+        suspecting.cancel()
+        journey.witness.suspected |= await asyncio.to_thread(journey.disk.dispatched)
 
     return dying
 

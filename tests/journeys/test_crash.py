@@ -6,7 +6,7 @@ import os
 import pytest
 
 from tests.journeys.account import TERMINAL
-from tests.journeys.journey import Journey, arrive, hang_ups, random_kills, travel
+from tests.journeys.journey import Journey, arrive, hang_ups, random_kills, travel, two_at_once
 
 PROBES = (
     "after_intent:5", "after_dispatch:3", "after_act:5", "after_outcome:5", "inside_batch:9", "after_commit:9",
@@ -14,6 +14,7 @@ PROBES = (
 )  # fmt: skip
 RUNS = 8
 HANG_UPS = 6
+DEATHS = 4
 KILLS = 40
 RUNS_A_LIFE = 3
 AVAILABLE = 0.1  # of all looks whether it answers
@@ -65,6 +66,14 @@ async def test_cut_off_from_its_database(journey: Journey) -> None:
     await travel(journey, keys_of(RUNS), hang_ups(journey, HANG_UPS))
     await arrive(journey)
     assert journey.gateway.lives == 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("postgres", ["postgres"], indirect=True)
+async def test_killed_beside_another_process(journey: Journey) -> None:
+    journey.load.allow(RUNS)
+    await travel(journey, keys_of(RUNS), two_at_once(journey, DEATHS))
+    await arrive(journey)
 
 
 @pytest.mark.anyio

@@ -10,10 +10,12 @@ import pytest
 from perdure.clock import time_of
 from tests.journeys.account import answers_in, effects_in, told
 from tests.journeys.journey import Journey
+from tests.journeys.load import GROWING
 from tests.journeys.promises import until_quiet
 from tests.journeys.wire import API, Wire
 
 ANSWER = {"payload": {"response": "go on"}}
+RESULTS = {"out/12.0": "answered", "out/13.0": "ok", "var/at": 14, "var/left": 1, "var/turn": 0}
 
 
 async def until(wire: Wire, run_id: str, state: Callable[[Any], bool]) -> Any:
@@ -58,6 +60,22 @@ async def test_a_waiting_run_is_the_same_after_a_crash(journey: Journey) -> None
     assert await journey.wire.ledger(run_id) == ledger
     accepted(await journey.wire.command("c", run_id, "resume", ANSWER))
     assert done_once(journey, run_id, await until_completed(journey.wire, run_id))
+
+
+@pytest.mark.anyio
+async def test_the_cells_after_any_record_are_the_same_after_a_crash(journey: Journey) -> None:
+    wire = journey.wire
+    await journey.gateway.start()
+    run_id = await wire.start("s", [*GROWING, "wait", "read", "wait"])
+    seqs = (await until_blocked(wire, run_id, "question"))["ledger_len"] + 1
+    before = [await wire.get(f"/runs/{run_id}/state", seq=seq) for seq in range(seqs)]
+    assert len(before[-1]["cells"]["var/grown10"]) == 30_000
+    await journey.gateway.restart()
+    assert [await wire.get(f"/runs/{run_id}/state", seq=seq) for seq in range(seqs)] == before
+    accepted(await wire.command("c", run_id, "resume", ANSWER))
+    await until(wire, run_id, lambda it: it["waiting"] and it["waiting"]["wait_key"] == "word-14:0")
+    last = await wire.get(f"/runs/{run_id}/state")
+    assert last["cells"].items() >= {**before[-1]["cells"], **RESULTS}.items()
 
 
 @pytest.mark.anyio
