@@ -8,7 +8,7 @@ import anyio
 
 from perdure.clock import text_of
 from perdure.ids import RunId
-from perdure.kernel.model import Advance, Decision, Arrived, Decision, Due, Event, Open, Send, Wait
+from perdure.kernel.model import Advance, Arrived, Decision, Due, Event, Open, Send, Wait
 from perdure.registry.registry import Registry
 from perdure.runner.config import RunnerConfig
 from perdure.runner.events import event_of
