@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from tests.bench.figures import Figure
+from tests.bench.targets import verdicts
 
 HEAD = """# Benchmarks
 
@@ -14,7 +15,18 @@ took turns in each; the value is the median, and the ratio is the median of the 
 A *step* is one effect whose intent and outcome are both on disk, with all that belongs to them. A *bare
 loop* is an asyncio program with a writer thread and group commit that writes the same rows as the
 product (two chained records, one outbox row in and one out, the run's header with its version
-checked) and does nothing else.
+checked) and does nothing else. It stands for what the disk, the database and Python allow.
+
+How the product is measured: in process, its runner and store perform `echo` effects, as many runs at
+once as the line says; over HTTP, `perdure serve` runs a flow of `answer_user` effects, each client
+starts a run, reads its ledger as a stream to the end and starts the next. Every contestant is a
+process of its own, on fresh data, and waits for the disk at each commit. Restate keeps its own log
+and calls a Python service. Sleeping runs wait for a time; late is when the next record is on disk.
+From commit to client is from the writer's own clock after the commit to the bytes at a socket in
+another process of this machine.
+
+"Load before" is the system's load average at the beginning: on two processors, more than two means
+that others were at work, that the disk was shared with them, and that all bare values are too low.
 """
 
 
@@ -51,4 +63,9 @@ def page(figures: Sequence[Figure], facts: Mapping[str, str], command: str) -> s
     """The whole page: how it was made, on what, and a table for each section in order."""
     machine = "\n".join(f"- {name}: {value}" for name, value in facts.items())
     sections = [section_of(name, of) for name, of in groupby(figures, lambda it: it.section)]
-    return "\n".join([HEAD.format(command=command), machine, "", *sections]).rstrip() + "\n"
+    return (
+        "\n".join(
+            [HEAD.format(command=command), machine, "", verdicts(figures), *sections]
+        ).rstrip()
+        + "\n"
+    )

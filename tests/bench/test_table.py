@@ -7,6 +7,7 @@ import pytest
 from tests.bench.figures import Bench, Figure, Unavailable, not_measured
 from tests.bench.race import Contestant, done_within, race
 from tests.bench.table import page
+from tests.bench.targets import TARGETS, verdicts
 
 BENCH = Bench(Path(), seconds=1.0, rounds=3)
 
@@ -48,3 +49,16 @@ def test_who_cannot_run_is_named_with_the_reason_and_spoils_no_ratio() -> None:
 def test_a_run_counts_by_its_share_of_the_time() -> None:
     spans = [(0.0, 2.0), (1.0, 3.0), (2.0, 4.0), (5.0, 6.0)]
     assert done_within(1.0, 3.0, spans) == pytest.approx(0.5 + 1.0 + 0.5)
+
+
+def test_a_target_is_met_missed_or_not_measured() -> None:
+    fast, dbos = "Perdure, SQLite, 100 at once", "DBOS, SQLite as it comes, 100 at once"
+    figures = [
+        Figure("Speed", fast, 400, "steps/s", "bare loop, SQLite (sqlite3), 100 at once", 0.4),
+        Figure("Speed", fast, 400, "steps/s", dbos, 12.0),
+    ]
+    lines = verdicts(figures).splitlines()[4:]
+    assert len(lines) == len(TARGETS)
+    assert lines[0].endswith("| at least 0.5 × | 0.40 × | **missed** |")
+    assert lines[2].endswith("| at least 10 × | 12.00 × | met |")
+    assert lines[3].endswith("| not measured |")
