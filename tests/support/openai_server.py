@@ -84,6 +84,13 @@ class OpenAiServer:
         with self._lock:
             return len(self.requests)
 
+    def until_asked(self) -> None:
+        """Wait until the first chat request has come."""
+        ends = time.monotonic() + 30
+        while not self.counter:
+            assert time.monotonic() < ends, "nobody asks"
+            time.sleep(0.01)
+
     def say(self, *answers: Answer) -> None:
         """Answer so from now on."""
         with self._lock:

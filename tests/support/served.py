@@ -60,6 +60,10 @@ class Served:
     def interrupt(self) -> int:
         """End it as Ctrl-C does; its exit code."""
         self.process.send_signal(signal.SIGINT)
+        return self.rest()
+
+    def rest(self) -> int:
+        """Hear what it has still to say, until it is gone; its exit code."""
         assert self.process.stdout is not None
         self.said += self.process.stdout.readlines()
         return self.process.wait(GUARD_S)
