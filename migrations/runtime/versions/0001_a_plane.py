@@ -124,6 +124,7 @@ def create_inbox() -> None:
         content("body", null=True), primary("inbox", "id"),
     )  # fmt: skip
     index("ix_inbox_pending", "inbox", ["seq"], "disposition = 'pending'")
+    index("ix_inbox_pending_of_run", "inbox", ["run_id", "seq"], "disposition = 'pending'")
     index("ix_inbox_kept", "inbox", ["address"], "address IS NOT NULL")
 
 

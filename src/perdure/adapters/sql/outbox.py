@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
 from perdure.adapters.sql.dialect import Session, Write
 from perdure.adapters.sql.encode import dumps, effect_of, loads
@@ -68,9 +68,11 @@ _IGNORED: Final = Sql(
     .values(disposition=bindparam("told"))
 )
 _NEXT_DUE: Final = Sql(
-    select(func.min(outbox.c.lease_until))
+    select(outbox.c.lease_until)
     .join(runs, runs.c.pk == outbox.c.run)
     .where(PENDING, runs.c.held_at.is_(None))
+    .order_by(outbox.c.lease_until)
+    .limit(literal_column("1"))
 )
 
 

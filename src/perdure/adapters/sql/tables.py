@@ -189,6 +189,13 @@ inbox: Final = Table(
         postgresql_where=text("disposition = 'pending'"),
     ),
     Index(
+        "ix_inbox_pending_of_run",
+        "run_id",
+        "seq",
+        sqlite_where=text("disposition = 'pending'"),
+        postgresql_where=text("disposition = 'pending'"),
+    ),
+    Index(
         "ix_inbox_kept",
         "address",
         sqlite_where=text("address IS NOT NULL"),

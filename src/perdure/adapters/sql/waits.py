@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import bindparam, literal_column, select, tuple_
 
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Sql
@@ -29,9 +29,11 @@ _MORE_DUE: Final = Sql(
     )
 )  # fmt: skip
 _NEXT_DUE: Final = Sql(
-    select(func.min(waits.c.due))
+    select(waits.c.due)
     .join(runs, runs.c.pk == waits.c.run)
     .where(waits.c.closed_seq.is_(None), waits.c.due.is_not(None), runs.c.held_at.is_(None))
+    .order_by(waits.c.due)
+    .limit(literal_column("1"))
 )
 
 
