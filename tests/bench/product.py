@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import anyio
@@ -53,7 +53,9 @@ class Times:
         """Be done at step `until`."""
         self.at: list[float] = []
         self.written: list[int] = []
+        self.spent: list[float] = []  # of the processor, in seconds
         self._until = until
+        self._marks = {10, 10 + WINDOW, until - WINDOW, until}
         self.done = anyio.Event()
 
     def heard(self, batch: Sequence[Committed]) -> None:
@@ -61,8 +63,9 @@ class Times:
         for one in batch:
             if one.decision.arrived:
                 self.at.append(perf_counter())
-                if len(self.at) in (10, 10 + WINDOW, self._until - WINDOW, self._until):
+                if len(self.at) in self._marks:
                     self.written.append(bytes_written())
+                    self.spent.append(process_time())
         if len(self.at) >= self._until:
             self.done.set()
 
@@ -92,8 +95,10 @@ async def growth(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         listening[0] = early
         await it.start("echo", {"in/steps": 20 + WINDOW})
         await early.done.wait()
-    written = late.written
+    written, spent, again = late.written, late.spent, early.spent
     return {
+        "late_cpu": (spent[3] - spent[2]) / WINDOW,
+        "early_cpu": (spent[1] - spent[0] + again[1] - again[0]) / WINDOW / 2,
         "late": median(late.took(options.steps - WINDOW)),
         # The machine's speed drifts: the early window is taken both before and after the late one.
         "early": median([*late.took(10), *early.took(10)]),

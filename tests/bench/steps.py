@@ -1,6 +1,8 @@
 """The product's durable steps: how many a second in process, and what one costs late in a long run."""
 
 import sys
+from collections.abc import Sequence
+from statistics import median
 
 from tests.bench.beside_dbos import DEFAULT, WAL
 from tests.bench.beside_dbos import POSTGRES as DBOS_POSTGRES
@@ -17,6 +19,7 @@ PROGRAM = ("-m", "tests.bench.product")
 SLACK_S = 60.0
 LONG_S = 240.0
 STEPS, FEW_STEPS = 11_000, 3_000
+ROUNDS_MAX = 3
 
 
 def run(bench: Bench, *options: str, timeout: float) -> Answer:
@@ -45,19 +48,32 @@ def contestants(bench: Bench, dsn: str | None) -> list[Contestant]:
 
 
 def measure(bench: Bench) -> list[Figure]:
-    """Time and bytes of a step, early and late in one long run on SQLite."""
+    """Time, processor and bytes of a step, early and late in one long run on SQLite."""
     steps = FEW_STEPS if bench.small else STEPS
+    rounds = 1 if bench.small else min(bench.rounds, ROUNDS_MAX)
     try:
-        it = run(bench, "--steps", str(steps), timeout=LONG_S)
+        ran = [run(bench, "--steps", str(steps), timeout=LONG_S) for _ in range(rounds)]
     except Unavailable as why:
         return [not_measured(SECTION, SQLITE, why)]
-    early, late = "around step 10", f"around step {steps - 500:,}"
+    places = ("around step 10", f"around step {steps - 500:,}")
+    kinds = (
+        ("one step", "", 1e6, "µs"),
+        ("processor for a step", "_cpu", 1e6, "µs"),
+        ("written", "_bytes", 1.0, "bytes a step"),
+    )
+    return [it for kind in kinds for it in pair_of(ran, places, kind)]
+
+
+def pair_of(
+    ran: Sequence[Answer], places: tuple[str, str], kind: tuple[str, str, float, str]
+) -> list[Figure]:
+    """A value early and late: medians of the rounds, and the median of the rounds' ratios."""
+    name, suffix, scale, unit = kind
+    early, late = ([it[f"{when}{suffix}"] * scale for it in ran] for when in ("early", "late"))
+    ratios = [b / a for a, b in zip(early, late, strict=True)]
+    note = f"ratios of the rounds: {', '.join(f'{it:.2f}' for it in ratios)}"
+    before, after = (f"{name}, {place}" for place in places)
     return [
-        Figure(SECTION, f"one step, {early}", it["early"] * 1e6, "µs", note="median of 1,000, twice"),
-        Figure(SECTION, f"one step, {late}", it["late"] * 1e6, "µs", early, it["late"] / it["early"]),
-        Figure(SECTION, f"written, {early}", it["early_bytes"], "bytes a step"),
-        Figure(
-            SECTION, f"written, {late}", it["late_bytes"], "bytes a step", early,
-            it["late_bytes"] / it["early_bytes"],
-        ),
+        Figure(SECTION, before, median(early), unit, spread=(min(early), max(early))),
+        Figure(SECTION, after, median(late), unit, before, median(ratios), (min(late), max(late)), note),
     ]  # fmt: skip

@@ -1,7 +1,6 @@
 """The figures as a Markdown page."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 
 from tests.bench.figures import Figure
 from tests.bench.targets import verdicts
@@ -62,7 +61,8 @@ def section_of(title: str, figures: Iterable[Figure]) -> str:
 def page(figures: Sequence[Figure], facts: Mapping[str, str], command: str) -> str:
     """The whole page: how it was made, on what, and a table for each section in order."""
     machine = "\n".join(f"- {name}: {value}" for name, value in facts.items())
-    sections = [section_of(name, of) for name, of in groupby(figures, lambda it: it.section)]
+    names = dict.fromkeys(it.section for it in figures)  # in the order of their first figures
+    sections = [section_of(name, [it for it in figures if it.section == name]) for name in names]
     return (
         "\n".join(
             [HEAD.format(command=command), machine, "", verdicts(figures), *sections]

@@ -32,7 +32,7 @@ TARGETS = (
            "Perdure, SQLite, 100 at once", "DBOS, SQLite as it comes", 10.0),
     Target("steps/s beside Restate, both over HTTP, 100 clients",
            "Perdure, 10-effect runs over HTTP, 100 at once", "Restate", 1.5),
-    Target("time of a step late in a long run over one early", "one step, around", "around step", 1.2, False),
+    Target("time of a step late in a long run over one early", "one step, around", "one step, around", 1.2, False),
     Target("one-effect run over HTTP beside Restate, p50", "Perdure, p50", "Restate, p50", 1.0, False),
 )  # fmt: skip
 
