@@ -201,7 +201,7 @@ class Running:
                     header: Header = await self.plane.runs.header(run_id)
                     if state(header):
                         return header
-                await self.moved.until(lambda seen=seen: len(self.committed) > seen)  # type: ignore[misc]
+                await self.moved.until(lambda seen=seen: len(self.committed) > seen)  # type: ignore[misc]  # a default is no type
 
     async def send(
         self, run_id: RunId, kind: str, key: Key | None = None, body: Json = None
