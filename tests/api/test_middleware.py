@@ -12,7 +12,15 @@ from perdure.api.collaborators import ApiSettings
 from perdure.api.middleware import Slots, address_of, authenticate, enter_runtime, is_protected
 from perdure.errors import TooMany, Unauthenticated
 from perdure.identity.credentials import SingleToken, local_admin
-from tests.support.gateway import BEARER, TOKEN, Gateway, Options, a_gateway, a_straight_bundle
+from tests.support.gateway import (
+    BEARER,
+    TOKEN,
+    Gateway,
+    Options,
+    a_gateway,
+    a_straight_bundle,
+    served,
+)
 
 pytestmark = pytest.mark.anyio
 NOBODY = {"authorization": ""}
@@ -136,6 +144,25 @@ async def test_a_body_that_turns_out_too_large_is_cut(small: Gateway) -> None:
     headers = {"content-type": "application/json"}
     answer = await small.client.post("/api/gateway/runs/start", content=pieces(), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0"])
+async def test_who_sends_too_much_and_then_nothing_more_hears_that_it_was(
+    version: bytes, small: Gateway
+) -> None:
+    """The answer is not lost in the reset of a connection that ends with unread bytes."""
+    head = [
+        b"POST /api/gateway/runs/start " + version, b"host: it", b"connection: close",
+        b"content-type: application/json", b"content-length: 4000000",
+        b"authorization: " + BEARER["authorization"].encode(),
+    ]  # fmt: skip
+    async with served(small.app) as url:
+        port = int(url.rpartition(":")[2])
+        async with await anyio.connect_tcp("127.0.0.1", port) as connection:
+            await connection.send(b"\r\n".join(head) + b"\r\n\r\n" + b" " * 4_000_000)
+            heard = b"".join([piece async for piece in connection])
+    assert heard.split(b" ", 2)[1] == b"413"
+    assert b'"code":"too_large"' in heard
 
 
 async def test_an_upload_may_be_larger_and_not_without_bound(small: Gateway) -> None:

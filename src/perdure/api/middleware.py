@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+import anyio
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +33,8 @@ PROTECTIVE: Final[Headers] = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 ]
+LINGER_BYTES: Final = 8 * 1024 * 1024  # of a refused body, read on so that the refusal is heard
+LINGER_S: Final = 2.0
 NOT_KEPT: Final = (b"cache-control", b"no-store")
 
 
@@ -76,7 +79,8 @@ class Visit:
     """One request on its way through: what is counted of it, and what is added to its answer."""
 
     __slots__ = (
-        "_bytes_max", "_receive", "_send", "added", "bytes_in", "headers", "request_id", "scope", "status",
+        "_bytes_max", "_receive", "_send", "_whole", "added", "bytes_in", "headers", "request_id", "scope",
+        "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, bytes_max: int) -> None:
@@ -87,22 +91,43 @@ class Visit:
         self.status = 500
         self.bytes_in = 0
         self._bytes_max = bytes_max
+        self._whole = False  # whether the body was read to its end
         self.added: Headers = [(b"x-request-id", self.request_id.encode()), *PROTECTIVE]
         scope.setdefault("state", {})["request_id"] = self.request_id
 
     async def receive(self) -> Message:
         """The next piece of the body. Raises `TooLarge` when it is too much."""
+        message = await self._next()
+        self.check_size(self.bytes_in)
+        return message
+
+    async def _next(self) -> Message:
         message = await self._receive()
         self.bytes_in += len(message.get("body", b""))
-        self.check_size(self.bytes_in)
+        self._whole = not message.get("more_body", False)
         return message
 
     async def send(self, message: Message) -> None:
         """Send on, with what every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.status >= 400:
+                await self._linger()
             message["headers"] = _with(message.get("headers", ()), self.added)
         await self._send(message)
+
+    async def _linger(self) -> None:
+        """Read on where the answer is the end of a connection that still brings a body.
+
+        A connection that is closed with bytes unread is reset, and the answer on it lost.
+        """
+        last = b"close" in self.headers.get(b"connection", b"").lower()
+        last = last or self.scope.get("http_version") == "1.0"
+        if not last or b"expect" in self.headers:
+            return
+        with anyio.move_on_after(LINGER_S):
+            while not self._whole and self.bytes_in < LINGER_BYTES + self._bytes_max:
+                await self._next()
 
     def check_size(self, size: int) -> None:
         """Raises `TooLarge` for a body of so many bytes."""
