@@ -90,30 +90,34 @@ async def travel(
         load.settling = 0.0
         await unless_failing(until_quiet(journey.wire, "review", "child"), *background)
     finally:
-        for task in (*starting, *background):
+        load.over = True
+        await asyncio.gather(*background, return_exceptions=True)
+        for task in starting:
             task.cancel()
-        await asyncio.gather(*starting, *background, return_exceptions=True)
 
 
 async def unless_failing(work: Any, *beside: "asyncio.Future[Any]") -> None:
     """Do some work; raise at once what goes wrong beside it."""
     task = asyncio.ensure_future(work)
     left = {task, *beside}
-    while not task.done():
-        done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-        for one in done:
-            one.result()
-    task.result()
+    try:
+        while not task.done():
+            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+    finally:
+        task.cancel()
 
 
 async def arrive(journey: Journey) -> None:
     """Hold the gateway to its word; then settle what is in review, and hold it to its word again."""
     read = await books(journey.wire, journey.counter, journey.witness)
     await check(journey.wire, journey.witness, read, journey.disk)
-    journey.load.settling = 1.0
+    journey.load.settling, journey.load.over = 1.0, False
     settling = asyncio.ensure_future(journey.load.answer())
     await unless_failing(until_quiet(journey.wire), settling)
-    settling.cancel()
+    journey.load.over = True
+    await settling
     read = await books(journey.wire, journey.counter, journey.witness)
     check_counts(journey.witness, read)
     assert read.in_review() == set()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from tests.journeys.witness import Sent, Witness
 from tests.support.counter import Counter
 
 LOOK_S: Final = 0.02  # between two looks at the same thing
+QUIET_S: Final = 0.3  # after which a reader turns to another ledger
 RECENT: Final = 40  # runs that readers choose among
 GROWING: Final = ["grow:30000", "read"] * 6
 PARTS: Final[Sequence[Sequence[Any]]] = (
@@ -38,7 +40,7 @@ def a_plan(chance: Random) -> list[Any]:
 
 
 class Load:
-    """Somebody who uses the gateway and notes what was acknowledged. Its loops go on until they are cancelled."""
+    """Somebody who uses the gateway and notes what was acknowledged. Its loops go on until it is over."""
 
     def __init__(self, wire: Wire, witness: Witness, counter: Counter, seed: int) -> None:
         self._wire, self._witness, self._counter = wire, witness, counter
@@ -47,6 +49,7 @@ class Load:
         self._decided: dict[
             str, Any
         ] = {}  # the payload of each command, so that a repeat is the same
+        self.over = False
         self.settling = 0.2  # how likely a review is settled when it is seen
 
     # --- runs --------------------------------------------------------------------------------
@@ -100,7 +103,7 @@ class Load:
 
     async def answer(self) -> None:
         """Answer whatever a person is asked, for as long as it takes."""
-        while True:
+        while not self.over:
             for run in await self._wire.runs(status="waiting"):
                 if run["waiting"] is not None and run["waiting"]["reason"] == "user":
                     await self._answer(run["run_id"], run["waiting"])
@@ -126,7 +129,7 @@ class Load:
 
     async def read(self) -> None:
         """Read pages of ledgers, now from the start and now from where the last one ended."""
-        while True:
+        while not self.over:
             await asyncio.sleep(LOOK_S)
             if run_id := self._one_of_the_last():
                 after = self._chance.choice([0, self._witness.known(run_id)])
@@ -136,18 +139,16 @@ class Load:
                     self._witness.see(run_id, seq, record)
 
     async def follow(self) -> None:
-        """Follow ledgers as they grow, each until it ends, is cut, or was followed for a while."""
-        while True:
+        """Follow ledgers as they grow, each until it ends, is cut, or nothing comes for a while."""
+        while not self.over:
             await asyncio.sleep(LOOK_S)
             if run_id := self._one_of_the_last():
-                try:
-                    async with asyncio.timeout(0.5):
-                        await self._follow(run_id)
-                except (httpx2.TransportError, TimeoutError):
-                    continue
+                with suppress(httpx2.TransportError):
+                    await self._follow(run_id)
 
     async def _follow(self, run_id: str) -> None:
-        async with self._wire.stream(run_id, self._witness.known(run_id)) as frames:
+        known = self._witness.known(run_id)
+        async with self._wire.stream(run_id, known, silence_s=QUIET_S) as frames:
             async for frame in frames:
                 if frame.event == "step":
                     self._witness.see(run_id, frame.id, record_in(frame))
@@ -160,11 +161,9 @@ class Load:
 
     async def look(self) -> None:
         """Look all the time whether the gateway answers."""
-        while True:
+        while not self.over:
             self._witness.asked += 1
-            try:
+            with suppress(httpx2.TransportError):
                 answer = await self._wire.once("GET", "/healthz")
                 self._witness.answered += answer.status_code == 200
-            except httpx2.TransportError:
-                pass
             await asyncio.sleep(LOOK_S)

@@ -110,11 +110,13 @@ class Wire:
 
     @asynccontextmanager
     async def stream(
-        self, run_id: str, after: int, **query: Any
+        self, run_id: str, after: int, silence_s: float = GUARD_S, **query: Any
     ) -> AsyncIterator[AsyncIterator[Frame]]:
-        """The ledger as it grows. Raises `httpx2.TransportError` where it is cut."""
+        """The ledger as it grows. Raises `httpx2.TransportError` where it is cut, or silent for so long."""
         path, headers = f"{API}/runs/{run_id}/ledger/stream", {"last-event-id": str(after)}
-        async with self._http.stream("GET", path, headers=headers, params=query) as answer:
+        timeout = httpx2.Timeout(GUARD_S, read=silence_s)
+        streamed = self._http.stream("GET", path, headers=headers, params=query, timeout=timeout)
+        async with streamed as answer:
             assert answer.status_code == 200, await answer.aread()
             yield frames(answer.aiter_bytes())
 
