@@ -8,11 +8,13 @@ import pytest
 from perdure.errors import StoreFailed
 from perdure.ids import Key
 from perdure.kernel.draft import born
-from perdure.kernel.model import EffectClass, Ok, Status, Unknown
+from perdure.kernel.model import Advance, EffectClass, Ok, Status, Unknown
 from perdure.kernel.program import Done, Fail, Move
 from perdure.stores.runs import Commit, Receipt
 from tests.support.builders import a_start, an_effect
+from tests.support.driving import Driven
 from tests.support.running import Acted, Gate, Running, Script, Stage, always, running
+from tests.support.scripted import ScriptedProgram
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +85,23 @@ async def test_what_is_under_way_may_end_after_the_wish_to_stop(tmp_path: Path) 
     async with running(tmp_path, Stage({}, serves=False)) as looked_at:
         done = [it for it in await looked_at.ledger(run_id) if it["status"] == "completed"]
         assert len(done) == 2 and following.calls == []
+
+
+async def test_an_outcome_that_comes_while_stopping_is_committed(tmp_path: Path) -> None:
+    """Also of an effect that was found in the outbox: its run waits to be driven for a moment."""
+    gate = Gate()
+    async with running(tmp_path, Stage({"run": ACTING}, serves=False)) as dead:
+        driven = Driven(dead.plane, ScriptedProgram({"begin": Move(effects=(an_effect(),))}))
+        await driven.bear(program=dead.birth().program)
+        await driven.deliver(Advance())
+    stage = Stage({"run": ACTING}, {"echo": always(gate)}, {"stop_s": 9})
+    async with running(tmp_path, stage) as on_stage:
+        await gate.until_inside(1)
+        on_stage.runner.stop()
+        gate.open()
+    async with running(tmp_path, Stage({}, serves=False)) as looked_at:
+        header = await looked_at.plane.runs.header(driven.id)
+        assert header.status is Status.COMPLETED
 
 
 async def test_what_does_not_end_in_time_is_cancelled_and_nothing_is_lost(tmp_path: Path) -> None:
