@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import sys
+from collections import Counter
 from collections.abc import Generator
 
 import pytest
@@ -56,6 +57,13 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(refuse_far_sockets)
     tier = config.getoption("markexpr", "")
     settings.load_profile("soak" if tier == "soak" else "default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse two tests of one name: side by side, all but one of them would silently not be run."""
+    many = Counter(item.nodeid for item in items)
+    if twice := sorted(name for name, count in many.items() if count > 1):
+        raise pytest.UsageError(f"several tests have the name {', '.join(twice)}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -73,13 +73,31 @@ schema.config.generation.update(allow_extra_parameters=False)  # what no route r
 TELLS_MORE_THAN_A_SHAPE = [schemathesis.checks.positive_data_acceptance]
 
 
-@schema.parametrize()
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_what_is_documented_is_what_is_answered(case: Any, url: str) -> None:
-    case.call_and_validate(base_url=url, headers=SHOWN, excluded_checks=TELLS_MORE_THAN_A_SHAPE)
+def holding(path: str, method: str) -> Any:
+    """The test of one operation."""
+
+    @schema.include(path=path, method=method.upper()).parametrize()
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def answered(case: Any, url: str) -> None:
+        case.call_and_validate(base_url=url, headers=SHOWN, excluded_checks=TELLS_MORE_THAN_A_SHAPE)
+
+    return answered
+
+
+# A test by name for each operation: tests of one name are one test to what runs them side by side.
+OPERATIONS = {
+    f"test_{operation['operationId']}": holding(path, method)
+    for path, operations in schema.raw_schema["paths"].items()
+    for method, operation in operations.items()
+}
+globals().update(OPERATIONS)
+
+
+def test_every_operation_has_its_test() -> None:
+    assert len(OPERATIONS) == len(list(schema.get_all_operations())) > 40

@@ -21,6 +21,13 @@ while :; do sleep 0.05; done
 """
 
 
+@pytest.fixture(autouse=True)
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide from each make that another one may have started these tests."""
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout whose set-up is done and whose product is a script that serves until Ctrl-C."""
@@ -92,11 +99,12 @@ def test_ctrl_c_without_a_terminal_reaches_the_product_too(checkout: Path) -> No
         ["make", "run"], cwd=checkout, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
-    assert running.stdout
-    assert running.stdout.readline() == "serving\n"
-    os.killpg(running.pid, signal.SIGINT)
-    rest, _ = running.communicate(timeout=30)
-    assert rest == "goodbye\n"
+    with running:
+        assert running.stdout
+        served = running.stdout.readline()
+        os.killpg(running.pid, signal.SIGINT)
+        rest, _ = running.communicate(timeout=30)
+    assert (served, rest) == ("serving\n", "goodbye\n")
 
 
 def test_a_machine_without_a_python_is_told_so(checkout: Path) -> None:

@@ -12,7 +12,7 @@ from tests.journeys.wire import Wire, record_in, records_in
 from tests.journeys.witness import Sent, Witness
 from tests.support.counter import Counter
 
-LOOK_S: Final = 0.02  # between two looks at the same thing
+LOOK_S: Final = 0.05  # between two looks at the same thing
 QUIET_S: Final = 0.3  # after which a reader turns to another ledger
 RECENT: Final = 40  # runs that readers choose among
 GROWING: Final = ["grow:30000", "read"] * 6
