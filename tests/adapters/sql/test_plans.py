@@ -11,8 +11,7 @@ from perdure.adapters.sql.sqlite import SqliteDatabase
 from perdure.adapters.sql.tables import PLANE
 from tests.adapters.sql.test_statements import STATEMENTS
 
-# The control store has tables of its own; at the opening every lease is taken back.
-ELSEWHERE = ("perdure.adapters.sql.control:", "perdure.adapters.sql.leases:")
+ELSEWHERE = "perdure.adapters.sql.control:"  # the control store has tables of its own
 WHOLE_TABLE = re.compile(rf"SCAN ({'|'.join(PLANE.tables)})(?! USING)")
 
 

@@ -6,23 +6,23 @@ from sqlalchemy import literal, update
 
 from perdure.adapters.sql.dialect import Session
 from perdure.adapters.sql.statements import Sql
-from perdure.adapters.sql.tables import inbox, outbox, runs
+from perdure.adapters.sql.tables import BORN, PENDING, UNTAKEN, inbox, outbox, runs
 
 _VOID: Final = (
     # A retry that waits for its time has no holder, and goes on waiting.
     Sql(
         update(outbox)
-        .where(outbox.c.holder.is_not(None), outbox.c.disposition == literal("pending"))
+        .where(PENDING, outbox.c.holder.is_not(None))
         .values(lease_until=literal(""))
     ),
     Sql(
         update(inbox)
-        .where(inbox.c.holder.is_not(None), inbox.c.disposition == literal("pending"))
+        .where(UNTAKEN, inbox.c.holder.is_not(None))
         .values(lease_until=literal(""))
     ),
     Sql(
         update(runs)
-        .where(runs.c.holder.is_not(None), runs.c.ready == literal(1))
+        .where(BORN, runs.c.holder.is_not(None))
         .values(lease_until=literal(""))
     ),
 )

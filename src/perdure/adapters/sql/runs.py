@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import bindparam, select, update
 
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql.dialect import Session, Write
@@ -11,7 +11,7 @@ from perdure.adapters.sql.lists import SHOW_ONE, RunLists, headers_of, rows_of
 from perdure.adapters.sql.loading import Loading
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Rows, Sql
-from perdure.adapters.sql.tables import inbox, ledger, runs
+from perdure.adapters.sql.tables import BORN, inbox, ledger, runs
 from perdure.adapters.sql.verify import verify
 from perdure.adapters.sql.writer import Writer
 from perdure.errors import DuplicateCommand, Invalid, RunNotFound
@@ -43,7 +43,7 @@ _STATE: Final = Sql(
 _BORN: Final = Sql(
     select(runs.c.pk, runs.c.id)
     .where(
-        runs.c.ready == literal_column("1"),
+        BORN,
         runs.c.held_at.is_(None),
         runs.c.lease_until.is_(None) | (runs.c.lease_until <= bindparam("now")),
     )

@@ -256,3 +256,4 @@ UNDER_WAY: Final = outbox.c.disposition.in_(
     [literal_column("'pending'"), literal_column("'review'")]
 )
 UNTAKEN: Final = inbox.c.disposition == literal_column("'pending'")
+BORN: Final = runs.c.ready == literal_column("1")
