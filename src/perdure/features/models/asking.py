@@ -14,6 +14,7 @@ EMBEDDED_TOKENS_MAX: Final = (
     512  # where a request names no bound; a toy does not always find its end
 )
 EMBEDDED_TEMPERATURE: Final = 0.3
+EMBEDDED_SEED: Final = 1  # where a request names none: the same question gets the same answer
 EMBEDDED_SAMPLING: Final = {"min_p": 0.5, "top_k": 5, "repeat_penalty": 1.1}  # else it wanders off
 TOY: Final = (
     "The embedded model is a toy of 135 million parameters: it shows that everything works, and knows little. "
@@ -82,6 +83,7 @@ def _of_the_embedded(
     """
     tools = tools_of(payload)
     params = {"temperature": EMBEDDED_TEMPERATURE, "max_tokens": EMBEDDED_TOKENS_MAX,
+              "seed": EMBEDDED_SEED,
               **{name: it for name, it in (payload.get("params") or {}).items() if it is not None}}  # fmt: skip
     plain = {**payload, "params": params, "tools": []}
     if tools:

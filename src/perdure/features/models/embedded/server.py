@@ -91,6 +91,8 @@ class EmbeddedServer:
             await _ended(process)
             raise
         if "port" not in report:
+            with anyio.move_on_after(CLOSE_S):  # it is ending: how it ended is what is told
+                await process.wait()
             await _ended(process)
             return _failure(report.get("error", ""), process.returncode)
         address = Address(f"http://127.0.0.1:{report['port']}/v1", api_key, self._http)
