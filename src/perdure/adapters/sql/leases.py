@@ -1,6 +1,7 @@
 """Leases of processes that are gone: void at the opening of a plane that nobody else can hold."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from sqlalchemy import literal_column, update
 
@@ -8,7 +9,7 @@ from perdure.adapters.sql.dialect import Session
 from perdure.adapters.sql.statements import Sql
 from perdure.adapters.sql.tables import BORN, PENDING, UNTAKEN, inbox, outbox, runs
 
-_TAKEN_BACK: Final = {"lease_until": literal_column("''")}  # before all times
+_TAKEN_BACK: Final[Mapping[str, Any]] = {"lease_until": literal_column("''")}  # before all times
 # A retry that waits for its time has no holder, and goes on waiting.
 _VOID_EFFECTS: Final = Sql(
     update(outbox).where(PENDING, outbox.c.holder.is_not(None)).values(_TAKEN_BACK)
