@@ -29,7 +29,7 @@ from tests.support.gateway import (
 )
 
 SHOWN = {"Authorization": BEARER["authorization"]}
-EXAMPLES = 20  # of each operation
+EXAMPLES = 30  # of each operation
 OPEN = ApiSettings(on_loopback=True, lockout_after=1_000_000, access_logged=False)
 
 
