@@ -43,9 +43,9 @@ def upgrade() -> None:
     create_audit()
     create_sagas()
     op.create_table(
-        "profiles", text("id"), text("body"), text("origin"), content("sealed", null=True),
+        "profiles", text("tenant"), text("id"), text("body"), text("origin"), content("sealed", null=True),
         text("key_id", null=True), text("fingerprint", null=True), text("created_at"), text("updated_at"),
-        primary("profiles", "id"),
+        primary("profiles", "tenant", "id"),
     )  # fmt: skip
 
 
@@ -83,9 +83,15 @@ def create_credentials() -> None:
 
 def create_audit() -> None:
     op.create_table(
-        "audit", text("tenant"), number("seq"), text("at"), content("body"), content("hash"),
+        "audit", text("tenant"), number("seq"), text("at"), text("actor"), text("subject"), text("action"),
+        text("resource_class"), text("outcome"), text("request_id"),
+        sa.Column("settles", NUMBER, nullable=True), content("body"), content("hash"),
         text("origin", null=True), primary("audit", "tenant", "seq"), unique("audit", "tenant", "origin"),
+        unique("audit", "tenant", "settles"),
     )  # fmt: skip
+    index("audit", "tenant", "at")
+    index("audit", "tenant", "actor", "seq")
+    index("audit", "tenant", "subject", "seq")
     op.create_table(
         "audit_heads",
         text("tenant"),

@@ -82,10 +82,22 @@ audit: Final = Table(
     Column("tenant", Text, primary_key=True),
     Column("seq", Number, primary_key=True, autoincrement=False),
     Column("at", Text, nullable=False),
+    # what lists are asked by; the body says the same, and is what was hashed
+    Column("actor", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("resource_class", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("settles", Number),  # the number of the intent that this is the outcome of
     Column("body", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    Column("origin", Text),  # `<runtime>:<n>` of a row that a plane kept first
+    Column("origin", Text),  # the plane and the number of a row that a plane kept first
     UniqueConstraint("tenant", "origin"),
+    UniqueConstraint("tenant", "settles"),
+    Index(None, "tenant", "at"),
+    Index(None, "tenant", "actor", "seq"),
+    Index(None, "tenant", "subject", "seq"),
 )
 
 audit_heads: Final = Table(
@@ -123,5 +135,7 @@ sagas: Final = Table(
     Index(None, "tenant", "subject"),
 )
 
-# Of the gateway; a user's own lie in their plane.
-profiles: Final = Table("profiles", CONTROL, *profile_columns())
+# Of the gateway, which every user of the tenant may use; a user's own lie in their plane.
+profiles: Final = Table(
+    "profiles", CONTROL, Column("tenant", Text, primary_key=True), *profile_columns()
+)
