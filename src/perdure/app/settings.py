@@ -196,13 +196,19 @@ def _old_value(name: str) -> str | None:
     return next((value for old in old_names(name) if (value := os.environ.get(old))), None)
 
 
-def _file() -> dict[str, Any]:
-    """What the file that `PERDURE_CONFIG` names says; nothing where it is not set."""
+def config_path() -> Path | None:
+    """The settings file that `PERDURE_CONFIG` names, if it names one."""
     path = os.environ.get(CONFIG)
-    if not path:
+    return Path(path).expanduser() if path else None
+
+
+def _file() -> dict[str, Any]:
+    """What the settings file says; nothing where there is none."""
+    path = config_path()
+    if path is None:
         return {}
     try:
-        return tomllib.loads(Path(path).expanduser().read_text())
+        return tomllib.loads(path.read_text())
     except OSError as error:
         raise Invalid(
             f"{CONFIG}: {path} cannot be read: {error.strerror}", setting=CONFIG
