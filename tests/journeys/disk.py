@@ -14,6 +14,7 @@ from tests.journeys.gateway import GUARD_S
 
 PLANE: Final = Path("planes/default/admin/plane.db")
 OTHERS: Final = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+IN_DOUBT: Final = "SELECT key FROM outbox WHERE dispatched_at IS NOT NULL AND disposition IN ('pending', 'review')"
 SCHEMA: Final = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'outbox'"
 
 
@@ -66,8 +67,5 @@ class Disk:
 
     def dispatched(self) -> set[str]:
         """The effects of a dead gateway that may have happened, and of which no outcome is known."""
-        return {
-            key
-            for key, row in self.outbox().items()
-            if row.dispatched_at is not None and row.disposition in ("pending", "review")
-        }
+        with self.open() as connection:
+            return set(connection.execute(text(IN_DOUBT)).scalars())

@@ -1,6 +1,7 @@
 """A journey: a gateway under load that dies again and again, and is held to its word at the end."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +24,8 @@ from tests.support.counter import Counter
 STARTERS: Final = 4
 WHOLE: Final = 5  # lives to one that lasts until it has brought a run to its end
 SEED: Final = 1
+TELL: Final = 100  # lives to a line in the log
+log: Final = logging.getLogger("journeys")
 
 
 @dataclass
@@ -146,6 +149,8 @@ def random_kills(
                 await journey.load.finish(f"whole{life}")
             await asyncio.sleep(chance.uniform(0.02, 0.5))
             await journey.kill()
+            if (life + 1) % TELL == 0:
+                log.info("%d of %d kills, %d runs", life + 1, kills, len(journey.witness.runs))
 
     return dying
 
