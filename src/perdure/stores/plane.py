@@ -48,6 +48,13 @@ class Plane(Protocol):
         """Whether no other process can hold this plane, so that every old lease is void at opening."""
         ...
 
+    async def next_due(self) -> str | None:
+        """When the plane has something to do next; the empty text is at once, `None` is never.
+
+        It may say too early a time and never too late a one. Held runs have nothing to do.
+        """
+        ...
+
     async def ready(self) -> None:
         """Answer if the store can read and write. Raises `StoreFailed`."""
         ...

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.sql.agenda import next_due
 from perdure.adapters.sql.artifacts import SqlArtifacts
 from perdure.adapters.sql.batches import Mail, Probe, SqlBatches, Told
 from perdure.adapters.sql.bundles import SqlBundles
@@ -116,6 +117,10 @@ class SqlPlane:
         return self.database.facts.alone
 
     async def ready(self) -> None:
+    async def next_due(self) -> str | None:
+        """When the plane has something to do next; the empty text is at once, `None` is never."""
+        return await self._reader.read(next_due)
+
         """Answer if the store can read and write. Raises `StoreFailed`."""
         if self._batches.failed is not None:
             raise StoreFailed(self._batches.failed)

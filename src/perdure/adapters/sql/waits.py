@@ -28,7 +28,7 @@ _MORE_DUE: Final = Sql(
         tuple_(*_ORDER) > tuple_(bindparam("after_due"), _AFTER_RUN, bindparam("after_seq")),
     )
 )  # fmt: skip
-_NEXT_DUE: Final = Sql(
+NEXT_DUE: Final = Sql(
     select(waits.c.due)
     .join(runs, runs.c.pk == waits.c.run)
     .where(waits.c.closed_seq.is_(None), waits.c.due.is_not(None), runs.c.held_at.is_(None))
@@ -61,5 +61,5 @@ class SqlWaits:
 
     async def next_due(self) -> str | None:
         """When the earliest open wait of a run that is not held comes due, or `None`."""
-        row = await self._reader.read(lambda session: session.first(_NEXT_DUE))
+        row = await self._reader.read(lambda session: session.first(NEXT_DUE))
         return None if row is None else row[0]
