@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import perdure
 from tests.house.tree import ROOT
 
+TESTED: Final = Path(perdure.__file__).parents[1]  # what the tests import, whatever is installed
 GUARD_S: Final = 15.0  # no process takes so long to start or to end; not a measure of anything
 PORTS: Final = range(20_000, 32_000)  # below those that the machine gives to clients
 
@@ -92,7 +94,7 @@ async def nursery(path: Path) -> AsyncIterator[Nursery]:
 def open_nursery(path: Path) -> Iterator[None]:
     """The process itself, for as long as the block lasts."""
     command = [sys.executable, "-m", "tests.journeys.child", "--nursery", str(path)]
-    home = {"PATH": os.environ["PATH"], "HOME": str(path.parent)}
+    home = {"PATH": os.environ["PATH"], "HOME": str(path.parent), "PYTHONPATH": str(TESTED)}
     with subprocess.Popen(
         command, cwd=ROOT, env=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
