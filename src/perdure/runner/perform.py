@@ -11,6 +11,7 @@ from perdure.clock import text_of
 from perdure.kernel.model import Arrived, EffectClass, Failed, Ok, Outcome, Run, Unknown
 from perdure.kernel.values import Json, fault_of
 from perdure.registry.effects import Delta, EffectContext, EffectKind
+from perdure.runner.eager import Begun
 from perdure.runner.hot import Delivery, HotRun, UnderWay
 from perdure.runner.lane import Lane
 from perdure.runner.retry import Again, after, attempt_of, summed
@@ -41,35 +42,36 @@ async def perform(lane: Lane, hot: HotRun, pending: Pending) -> Arrived | None:
         return Arrived(pending.key, Failed("not_configured", detail))
     hot.under_way[pending.key] = UnderWay()
     try:
-        await _room(lane)
-        try:
-            if await _may_begin(lane, hot, pending):
-                return await _tried(lane, hot, run, pending, kind)
-            return None
-        finally:
-            lane.performing -= 1
-            lane.room.release()
+        return await _in_turn(lane, hot, run, pending, kind)
     finally:
         del hot.under_way[pending.key]
         lane.runtime.deltas.done(run.open[pending.key].step_id)
         lane.ease()
 
 
-async def _room(lane: Lane) -> None:
-    """Wait for room among the effects under way; who comes first goes first."""
-    try:
-        lane.room.acquire_nowait()
-    except anyio.WouldBlock:
-        await lane.room.acquire()
+async def _in_turn(
+    lane: Lane, hot: HotRun, run: Run, pending: Pending, kind: EffectKind
+) -> Arrived | None:
+    """Wait for room among the effects under way, who comes first going first, and try.
+
+    What may have changed meanwhile is looked at again.
+    """
+    room = lane.room
+    if room.value:
+        room.acquire_nowait()
+    else:
+        await room.acquire()
     lane.performing += 1
-
-
-async def _may_begin(lane: Lane, hot: HotRun, pending: Pending) -> bool:
-    """Look again at what may have changed while the effect waited for room."""
-    if _held(hot):
-        await _leave(lane, pending)
-        return False
-    return not (lane.stopping or hot.under_way[pending.key].given_up)
+    try:
+        if _held(hot):
+            await _leave(lane, pending)
+            return None
+        if lane.stopping or hot.under_way[pending.key].given_up:
+            return None
+        return await _tried(lane, hot, run, pending, kind)
+    finally:
+        lane.performing -= 1
+        room.release()
 
 
 def _held(hot: HotRun) -> bool:
@@ -155,24 +157,31 @@ async def _called(
 ) -> Outcome:
     """Call the handler under the effect's timeout; whatever it does, there is an outcome."""
     effect = pending.effect
-    timeout_s = effect.timeout_s or kind.timeout_s
     with containing("effect", kind=effect.kind, key=pending.key) as contained:
-        timeout = under_way.within(timeout_s)
         try:
-            async with timeout:
-                outcome = await kind.handle(effect, context)
-        except TimeoutError:
-            if not timeout.expired():
-                raise  # the handler's own
-            return Unknown(f"no outcome within {timeout_s:g} s")
+            begun = Begun(kind.handle(effect, context))
+            if begun.ended:
+                return _kept(begun.value)
+            return await _awaited(begun, effect.timeout_s or kind.timeout_s, under_way)
         except asyncio.CancelledError as ended:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             raise HandlerEnded from ended  # nobody asked for it: something that it awaited was
-        finally:
-            under_way.ended()
-        return _kept(outcome)
     return _bug(effect.effect_class, contained.bug or "")
+
+
+async def _awaited(begun: Begun[Outcome], timeout_s: float, under_way: UnderWay) -> Outcome:
+    """The outcome of a handler that waits for something, which it does no longer than it may."""
+    timeout = under_way.within(timeout_s)
+    try:
+        async with timeout:
+            return _kept(await begun)
+    except TimeoutError:
+        if not timeout.expired():
+            raise  # the handler's own
+        return Unknown(f"no outcome within {timeout_s:g} s")
+    finally:
+        under_way.ended()
 
 
 class HandlerEnded(Exception):
