@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
 from pydantic import SecretStr
@@ -15,7 +15,6 @@ from perdure.adapters.sql.control import (
     open_sqlite_control,
     schema_of,
 )
-from perdure.adapters.sql.notify import Notices
 from perdure.adapters.sql.plane import (
     PlaneConfig,
     Pools,
@@ -23,12 +22,14 @@ from perdure.adapters.sql.plane import (
     open_postgres_plane,
     open_sqlite_plane,
 )
-from perdure.adapters.sql.postgres import postgres_engine
 from perdure.app.settings import Settings
 from perdure.clock import Clock, text_of
 from perdure.ids import RunId, RuntimeId, TenantId
 from perdure.runner.runner import Runner
 from perdure.runtimes.hub import Hub
+
+if TYPE_CHECKING:
+    from perdure.adapters.sql.notify import Notices
 
 TENANT: Final = TenantId("default")
 RUNTIME: Final = RuntimeId("admin")
@@ -81,13 +82,17 @@ async def open_plane(
 
 
 def _engine(stack: AsyncExitStack, url: SecretStr) -> Engine:
+    from perdure.adapters.sql.postgres import postgres_engine
+
     engine = postgres_engine(url.get_secret_value())
     stack.callback(engine.dispose)
     return engine
 
 
-async def _notices(stack: AsyncExitStack, engine: Engine) -> Notices:
+async def _notices(stack: AsyncExitStack, engine: Engine) -> "Notices":
     """The hints between processes, told and heard until the program ends."""
+    from perdure.adapters.sql.notify import Notices
+
     notices = Notices(engine)
     group = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(group.cancel_scope.cancel)

@@ -163,5 +163,6 @@ def _server(app: App) -> _Server:
     config = uvicorn.Config(
         app.api, log_config=None, access_log=False, lifespan="off", server_header=False, backlog=BACKLOG,
         timeout_graceful_shutdown=max(1, int(app.settings.stop_s)), timeout_keep_alive=75, proxy_headers=False,
+        ws="none", http="httptools", interface="asgi3",
     )  # fmt: skip
     return _Server(config)

@@ -22,7 +22,6 @@ from sqlalchemy import (
 from perdure.adapters.sql.commit_rows import at_most_once
 from perdure.adapters.sql.dialect import Database, Session, Write
 from perdure.adapters.sql.migrate import CONTROL, NEWEST, RUNTIME, migrate
-from perdure.adapters.sql.postgres import PostgresDatabase
 from perdure.adapters.sql.sqlite import SqliteDatabase
 from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import planes
@@ -226,6 +225,8 @@ async def open_sqlite_control(path: Path, threads: Executor) -> SqlControl:
 
 async def open_postgres_control(engine: Engine, threads: Executor, schema: str = SCHEMA) -> SqlControl:  # fmt: skip
     """Open the control store in its schema. Raises `SchemaNewer`."""
+    from perdure.adapters.sql.postgres import PostgresDatabase  # noqa: PLC0415 - as in plane.py
+
     database = PostgresDatabase(engine, schema, lambda connection: migrate(connection, CONTROL))
     await asyncio.get_running_loop().run_in_executor(threads, database.make)
     return SqlControl(database, threads)

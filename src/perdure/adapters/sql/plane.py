@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine, literal, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,9 +20,7 @@ from perdure.adapters.sql.due import DueMark, Note
 from perdure.adapters.sql.inbox import SqlInbox
 from perdure.adapters.sql.leases import void_leases
 from perdure.adapters.sql.migrate import RUNTIME, migrate
-from perdure.adapters.sql.notify import Hint, Notices
 from perdure.adapters.sql.outbox import SqlOutbox
-from perdure.adapters.sql.postgres import PostgresDatabase
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.runs import SqlRuns
 from perdure.adapters.sql.sqlite import SqliteDatabase
@@ -32,6 +30,9 @@ from perdure.adapters.sql.writer import Writer
 from perdure.errors import StoreFailed
 from perdure.ids import RunId
 from perdure.stores.runs import Committed, Listener
+
+if TYPE_CHECKING:
+    from perdure.adapters.sql.notify import Hint, Notices
 
 _ANSWER: Final = Sql(select(literal(1)))
 
@@ -78,7 +79,7 @@ class PlaneConfig:
     on_commit: Listener
     pools: Pools
     on_mail: Mail = no_mail
-    on_hint: Hint = no_hint
+    on_hint: "Hint" = no_hint
     note_due: Note | None = None
     probe: Probe = no_probe
     synchronous: str = "FULL"
@@ -164,7 +165,7 @@ async def open_sqlite_plane(folder: Path, config: PlaneConfig) -> SqlPlane:
 
 
 async def open_postgres_plane(
-    engine: Engine, schema: str, artifacts: Path, config: PlaneConfig, notices: Notices | None = None
+    engine: Engine, schema: str, artifacts: Path, config: PlaneConfig, notices: "Notices | None" = None
 ) -> SqlPlane:  # fmt: skip
     """Open the plane in a schema, migrated if it is there, made at its first use if not.
 
@@ -172,6 +173,8 @@ async def open_postgres_plane(
     processes are told and heard by `notices`. Raises `SchemaNewer` where a newer release wrote the
     schema, `StoreFailed` where Postgres is away.
     """
+    # Its driver takes a tenth of a start, and most installations have no Postgres.
+    from perdure.adapters.sql.postgres import PostgresDatabase  # noqa: PLC0415
 
     def opened() -> PostgresDatabase:
         database = PostgresDatabase(
@@ -192,7 +195,7 @@ async def open_postgres_plane(
     return plane
 
 
-def _telling(config: PlaneConfig, schema: str, notices: Notices) -> PlaneConfig:
+def _telling(config: PlaneConfig, schema: str, notices: "Notices") -> PlaneConfig:
     """The same, with other processes told as well."""
 
     def on_commit(batch: Sequence[Committed]) -> None:
