@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 from perdure.clock import Clock
 from perdure.identity.sessions import SessionLife
+from perdure.stores.audit import AuditStore
 from perdure.stores.keys import Signer
+from perdure.stores.notary import Notary
 from perdure.stores.planes import ControlStore
 from perdure.stores.principals import PrincipalStore
 from perdure.stores.sessions import SessionStore
@@ -18,8 +20,10 @@ class ControlContext:
     principals: PrincipalStore
     tokens: TokenStore
     sessions: SessionStore
+    audit: AuditStore
     planes: ControlStore
     clock: Clock
     pepper: bytes = field(repr=False)
     signer: Signer = field(repr=False)
+    notary: Notary = field(repr=False)
     session_life: SessionLife = field(default_factory=SessionLife)
