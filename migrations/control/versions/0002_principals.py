@@ -74,8 +74,8 @@ def create_credentials() -> None:
     op.create_table(
         "sessions", content("digest"), text("handle"), text("tenant"), text("user_id"), text("token_id"),
         content("csrf_digest"), flag("remembered"), text("created_at"), text("last_seen_at"),
-        text("expires_at"), number("idle_s"), text("revoked_at", null=True), text("address"),
-        text("user_agent"), primary("sessions", "digest"), unique("sessions", "handle"),
+        text("expires_at"), number("idle_s"), text("address"), text("user_agent"),
+        text("revoked_at", null=True), primary("sessions", "digest"), unique("sessions", "handle"),
     )  # fmt: skip
     index("sessions", "tenant", "user_id")
     index("sessions", "expires_at")

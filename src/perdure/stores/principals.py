@@ -82,6 +82,10 @@ class PrincipalStore(Protocol):
         """Runtimes that nobody has, of a tenant or of all, ordered by tenant and id, in pages."""
         ...
 
+    async def kept_for(self, tenant: TenantId, user: UserId) -> Sequence[RuntimeEntry]:
+        """Runtimes that are retained for a user, the latest first."""
+        ...
+
     async def is_served(self, tenant: TenantId, runtime: RuntimeId) -> bool:
         """Whether the runtime is that of a user who is enabled."""
         ...
@@ -96,7 +100,7 @@ class PrincipalStore(Protocol):
     async def mark_purging(self, tenant: TenantId, runtime: RuntimeId, *, at: str) -> RuntimeEntry:
         """Mark a runtime that nobody has, so that nobody gets it any more. Twice is as good as once.
 
-        Raises `RuntimeNotFound`, and `RuntimeTaken` where somebody has it.
+        Raises `RuntimeNotFound`, and `Conflict` where somebody has it.
         """
         ...
 

@@ -69,9 +69,9 @@ sessions: Final = Table(
     Column("last_seen_at", Text, nullable=False),
     Column("expires_at", Text, nullable=False),
     Column("idle_s", Number, nullable=False),
-    Column("revoked_at", Text),
     Column("address", Text, nullable=False),
     Column("user_agent", Text, nullable=False),
+    Column("revoked_at", Text),
     Index(None, "tenant", "user_id"),
     Index(None, "expires_at"),
 )
