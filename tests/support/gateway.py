@@ -11,7 +11,6 @@ import httpx2
 import uvicorn
 from fastapi import FastAPI
 
-from perdure.adapters.egress import Egress
 from perdure.adapters.sql.plane import PlaneConfig, Pools, SqlPlane, open_sqlite_plane
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
@@ -35,6 +34,7 @@ from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.hub import Hub
 from perdure.services.bundles import facts_of
 from tests.support.drawing import a_bundle, a_flow, a_node, a_start, an_end
+from tests.support.egress import an_egress
 
 TOKEN: Final = "a-token-of-a-test"
 BEARER: Final = {"authorization": f"Bearer {TOKEN}"}
@@ -150,7 +150,7 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 async def _a_runtime(
     folder: Path, options: Options
 ) -> AsyncIterator[tuple[RuntimeContext, Runner]]:
-    egress, pools, hub = Egress(), Pools(), Hub()
+    egress, pools, hub = an_egress(), Pools(), Hub()
     runner = Runner(RunnerConfig(holder="a test"))
     registry = registry_of(options.features, RULES)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
+from perdure.adapters.addresses import rules_of
 from perdure.adapters.egress import Egress
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
@@ -60,7 +61,7 @@ async def build(
     clock = clock or SystemClock()
     make_data_folder(settings)
     async with AsyncExitStack() as stack:
-        egress = Egress()
+        egress = _egress(settings)
         stack.push_async_callback(egress.close)
         registry = registry_of([*features_of(settings, egress), *features], RULES)
         for feature in registry.features:
@@ -79,6 +80,14 @@ async def build(
         closing = Closing()
         api = create_app(_collaborators(settings, registry, runtime, clock, closing))
         yield App(settings, api, runner, runtime, closing)
+
+
+def _egress(settings: Settings) -> Egress:
+    """The outgoing client, with the operator's openings. Raises `Invalid`."""
+    try:
+        return Egress(rules=rules_of(settings.egress_allow, settings.egress_loopback_ports))
+    except ValueError as error:
+        raise Invalid(str(error), setting="PERDURE_EGRESS_ALLOW") from None
 
 
 def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerConfig:

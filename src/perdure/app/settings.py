@@ -104,6 +104,18 @@ class Settings(BaseSettings):
     features_off: Annotated[tuple[str, ...], NoDecode] = _setting(
         (), "features to leave out, separated by commas", shown="none"
     )
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (),
+        "hosts, addresses and networks beside the public ones that users' calls may reach, each"
+        " perhaps with a port, separated by commas",
+        shown="none",
+    )
+    egress_loopback_ports: Annotated[tuple[int, ...], NoDecode] = _setting(
+        (),
+        "ports of this machine that users' calls may reach, such as a model server's 11434,"
+        " separated by commas",
+        shown="none",
+    )
     lease_s: float = _setting(
         15.0, "how long a process holds an effect without renewing, in seconds", gt=0
     )
@@ -123,7 +135,9 @@ class Settings(BaseSettings):
         "the token that the command line shows; a gateway on this machine gets the one that it made",
     )
 
-    @field_validator("allowed_origins", "features_off", mode="before")
+    @field_validator(
+        "allowed_origins", "features_off", "egress_allow", "egress_loopback_ports", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -177,7 +191,7 @@ def text_of(value: Any) -> str:
         case bool():
             return str(value).lower()
         case tuple():
-            return ",".join(value)
+            return ",".join(map(str, value))
         case _:
             return str(value)
 

@@ -28,14 +28,14 @@ async def test_what_it_brings_is_what_it_promises() -> None:
 
 async def test_making_it_starts_nothing(tmp_path: Path) -> None:
     async with an_asker() as asker:
-        server = EmbeddedServer(tmp_path / "none.gguf", asker.http)
+        server = EmbeddedServer(tmp_path / "none.gguf", asker.own)
         models_feature(ModelsConfig(), server)
         assert server.pid is None
 
 
 async def test_the_embedded_process_ends_with_it() -> None:
     async with an_asker() as asker:
-        server = EmbeddedServer(embedded_file(), asker.http)
+        server = EmbeddedServer(embedded_file(), asker.own)
         feature = models_feature(ModelsConfig(), server)
         assert feature.lifespan is not None
         async with feature.lifespan():

@@ -67,7 +67,7 @@ class Catalog:
         provider = self.config.providers.get(name)
         if provider is None:
             raise NotFound(f"the provider {name!r} is not configured; set {setting_of(name)}")
-        return await _models_of(provider, http)
+        return await _models_of(provider, provider.http or http)
 
     def _provider(self, name: str, listing: Listing, include_models: bool) -> dict[str, Json]:
         about = known(name)

@@ -93,7 +93,8 @@ async def _address(
     target: Target, context: EffectContext, embedded: Embedded | None
 ) -> Address | Failed:
     if target.provider is not None:
-        return Address(target.provider.base_url, target.provider.api_key, context.http)
+        http = target.provider.http or context.http
+        return Address(target.provider.base_url, target.provider.api_key, http)
     assert embedded is not None, "routing names the embedded model only where there is one"
     return await embedded.address()
 
