@@ -19,7 +19,10 @@ async def deliver_due(lane: Lane) -> None:
     lane.next_due = None
     await _waits(lane)
     plane = lane.runtime.plane
-    for due in (await plane.waits.next_due(), await plane.outbox.next_due()):
+    dues = [await plane.waits.next_due()]
+    if not lane.left_some:  # what is due already and finds no room is looked for when there is some
+        dues.append(await plane.outbox.next_due())
+    for due in dues:
         if due is not None:
             lane.due_at(due)
 

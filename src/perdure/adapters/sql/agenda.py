@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import ColumnClause, func, literal_column, select
 
 from perdure.adapters.sql.dialect import Session
 from perdure.adapters.sql.outbox import NEXT_DUE as NEXT_EFFECT
@@ -10,7 +10,7 @@ from perdure.adapters.sql.statements import Sql
 from perdure.adapters.sql.tables import BORN, UNTAKEN, audit_pending, inbox, runs
 from perdure.adapters.sql.waits import NEXT_DUE as NEXT_WAIT
 
-_AT_ONCE: Final = literal_column("''")  # before all times
+_AT_ONCE: Final[ColumnClause[str]] = literal_column("''")  # before all times
 
 
 # What is leased is somebody's until the lease ends; what has no lease is to be done at once.
@@ -19,9 +19,7 @@ _BIRTH: Final = Sql(
         BORN, runs.c.held_at.is_(None)
     )
 )
-_MESSAGE: Final = Sql(
-    select(func.min(func.coalesce(inbox.c.lease_until, _AT_ONCE))).where(UNTAKEN)
-)
+_MESSAGE: Final = Sql(select(func.min(func.coalesce(inbox.c.lease_until, _AT_ONCE))).where(UNTAKEN))
 _AUDIT: Final = Sql(
     select(_AT_ONCE).where(audit_pending.c.n >= literal_column("0")).limit(literal_column("1"))
 )

@@ -26,7 +26,7 @@ from perdure.adapters.sql.runs import SqlRuns
 from perdure.adapters.sql.sqlite import SqliteDatabase
 from perdure.adapters.sql.statements import Sql
 from perdure.adapters.sql.waits import SqlWaits
-from perdure.adapters.sql.writer import Writer
+from perdure.adapters.sql.writer import Company, Writer
 from perdure.errors import StoreFailed
 from perdure.ids import RunId
 from perdure.stores.runs import Committed, Listener
@@ -59,6 +59,7 @@ class Pools:
     readers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="reader")
     )
+    company: Company = field(default_factory=Company)
 
     def close(self) -> None:
         """Let the threads end."""
@@ -96,7 +97,7 @@ class SqlPlane:
         self.database: Final = database
         mark = None if config.note_due is None else DueMark(config.note_due)
         self._batches = SqlBatches(database, content, told, config.probe, mark)
-        self._writer = Writer(self._batches, config.pools.writers, loop)
+        self._writer = Writer(self._batches, config.pools.writers, loop, config.pools.company)
         self._reader = Reader(database, config.pools.readers, loop)
         self.runs: Final = SqlRuns(self._reader, self._writer, content)
         self.outbox: Final = SqlOutbox(self._reader, self._writer)
@@ -117,11 +118,11 @@ class SqlPlane:
         """Whether no other process can hold this plane."""
         return self.database.facts.alone
 
-    async def ready(self) -> None:
     async def next_due(self) -> str | None:
         """When the plane has something to do next; the empty text is at once, `None` is never."""
         return await self._reader.read(next_due)
 
+    async def ready(self) -> None:
         """Answer if the store can read and write. Raises `StoreFailed`."""
         if self._batches.failed is not None:
             raise StoreFailed(self._batches.failed)
