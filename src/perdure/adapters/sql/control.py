@@ -47,6 +47,7 @@ _DUE: Final = Sql(
     .where(planes.c.due_at <= bindparam("now"))
     .order_by(planes.c.due_at, *_KEY)
     .limit(bindparam("_limit"))
+)
 _NEXT: Final = Sql(
     select(planes.c.due_at)
     .where(planes.c.due_at > bindparam("after"))
@@ -54,7 +55,6 @@ _NEXT: Final = Sql(
     .limit(literal_column("1"))
 )
 _LEAVE: Final = Sql(delete(planes).where(*_THIS))
-)
 _ALL: Final = Sql(
     select(*_COLUMNS)
     .where(tuple_(*_KEY) > tuple_(bindparam("after_tenant"), bindparam("after_runtime")))
@@ -104,6 +104,7 @@ class SqlControl:
             return _entry(found)
 
         return await self._write(work)
+
     async def entry(self, tenant: TenantId, runtime: RuntimeId) -> PlaneEntry | None:
         """The entry of a plane, or `None` where there is none."""
         row = await self._read(
@@ -111,16 +112,15 @@ class SqlControl:
         )
         return None if row is None else _entry(row)
 
-
     async def due_planes(self, *, now: str, limit: int) -> Sequence[PlaneEntry]:
         """Planes that are due at `now`, earliest first."""
         rows = await self._read(lambda session: session.all(_DUE, now=now, _limit=limit))
         return [_entry(row) for row in rows]
+
     async def next_due(self, *, after: str) -> str | None:
         """The earliest time after `after` at which any plane is due, or `None`."""
         row = await self._read(lambda session: session.first(_NEXT, after=after))
         return None if row is None else row[0]
-
 
     async def planes(self, *, after: PlaneEntry | None, limit: int) -> Sequence[PlaneEntry]:
         """Every plane, in pages."""
@@ -154,10 +154,10 @@ class SqlControl:
                 quiet_since=quiet_since,
             ) == 1
         )  # fmt: skip
+
     async def leave(self, tenant: TenantId, runtime: RuntimeId) -> None:
         """Know a plane no more."""
         await self._write(lambda session: session.run(_LEAVE, _tenant=tenant, _runtime=runtime))
-
 
     async def migrated(self, tenant: TenantId, runtime: RuntimeId, schema_version: str) -> None:
         """Write down which schema a plane has."""
