@@ -42,7 +42,7 @@ class Shown(NamedTuple):
     secret: str
 
 
-def text_of(id: TokenId, secret: str) -> str:
+def text_of_token(id: TokenId, secret: str) -> str:
     """A token as its user gets it, once."""
     return f"{PREFIX}{id}_{secret}"
 

@@ -47,8 +47,8 @@ class PrincipalStore(Protocol):
         """The user. Raises `UserNotFound`."""
         ...
 
-    async def users(self, tenant: TenantId | None, *, after: User | None, limit: int) -> Sequence[User]:  # fmt: skip
-        """Users of a tenant, or of all, ordered by tenant and id, in pages."""
+    async def users(self, tenant: TenantId, *, after: UserId | None, limit: int) -> Sequence[User]:
+        """Users of a tenant ordered by their ids, in pages: those that come after one."""
         ...
 
     async def create(self, user: User, token: Token) -> None:
@@ -76,10 +76,14 @@ class PrincipalStore(Protocol):
         """The entry of a runtime in any state. Raises `RuntimeNotFound`."""
         ...
 
+    async def anybody(self) -> bool:
+        """Whether there is any user, of any tenant."""
+        ...
+
     async def kept_runtimes(
-        self, tenant: TenantId | None, *, after: RuntimeEntry | None, limit: int
+        self, tenant: TenantId, *, after: RuntimeId | None, limit: int
     ) -> Sequence[RuntimeEntry]:
-        """Runtimes that nobody has, of a tenant or of all, ordered by tenant and id, in pages."""
+        """Runtimes of a tenant that nobody has, ordered by their ids, in pages."""
         ...
 
     async def kept_for(self, tenant: TenantId, user: UserId) -> Sequence[RuntimeEntry]:

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Final
 
-from sqlalchemy import bindparam, delete, literal_column, select, tuple_, update
+from sqlalchemy import bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert  # SQLite has the same words
 
 from perdure.adapters.sql import runtimes
@@ -29,19 +29,13 @@ from perdure.ids import RuntimeId, TenantId, UserId
 from perdure.stores.principals import Reason, RuntimeEntry
 
 ADMINS: Final = '%"admin"%'  # roles that hold this one
-_KEY: Final = (users.c.tenant, users.c.user_id)
 _CREATE: Final = Sql(
     upsert(users)
     .values({column.name: bindparam(column.name) for column in users.c})
     .on_conflict_do_nothing()
 )
 _GET: Final = Sql(select(*USER_COLUMNS).where(*THIS_USER))
-_ALL: Final = Sql(
-    select(*USER_COLUMNS)
-    .where(tuple_(*_KEY) > tuple_(bindparam("after_tenant"), bindparam("after_user")))
-    .order_by(*_KEY)
-    .limit(bindparam("_limit"))
-)
+_ANY: Final = Sql(select(users.c.user_id).limit(literal_column("1")))
 _OF_TENANT: Final = Sql(
     select(*USER_COLUMNS)
     .where(users.c.tenant == bindparam("_tenant"), users.c.user_id > bindparam("after_user"))
@@ -94,24 +88,18 @@ class SqlPrincipals:
             raise UserNotFound
         return user_of(row)
 
-    async def users(
-        self, tenant: TenantId | None, *, after: User | None, limit: int
-    ) -> Sequence[User]:
-        """Users of a tenant, or of all, in pages."""
-        last_tenant, last_user = ("", "") if after is None else (after.tenant, after.id)
-        if tenant is None:
-            rows = await self._transactions.read(
-                lambda session: session.all(
-                    _ALL, after_tenant=last_tenant, after_user=last_user, _limit=limit
-                )
+    async def users(self, tenant: TenantId, *, after: UserId | None, limit: int) -> Sequence[User]:
+        """Users of a tenant, in pages."""
+        rows = await self._transactions.read(
+            lambda session: session.all(
+                _OF_TENANT, _tenant=tenant, after_user=after or "", _limit=limit
             )
-        else:
-            rows = await self._transactions.read(
-                lambda session: session.all(
-                    _OF_TENANT, _tenant=tenant, after_user=last_user, _limit=limit
-                )
-            )
+        )
         return [user_of(row) for row in rows]
+
+    async def anybody(self) -> bool:
+        """Whether there is any user, of any tenant."""
+        return await self._transactions.read(lambda session: session.first(_ANY)) is not None
 
     async def create(self, user: User, token: Token) -> None:
         """Make a user, with a first token and a runtime."""
@@ -161,22 +149,14 @@ class SqlPrincipals:
         return await self._transactions.read(lambda session: runtimes.get(session, tenant, runtime))
 
     async def kept_runtimes(
-        self, tenant: TenantId | None, *, after: RuntimeEntry | None, limit: int
+        self, tenant: TenantId, *, after: RuntimeId | None, limit: int
     ) -> Sequence[RuntimeEntry]:
-        """Runtimes that nobody has, of a tenant or of all, in pages."""
-        last_tenant, last = ("", "") if after is None else (after.tenant, after.runtime)
-        if tenant is None:
-            rows = await self._transactions.read(
-                lambda session: session.all(
-                    runtimes.KEPT, after_tenant=last_tenant, after_runtime=last, _limit=limit
-                )
+        """Runtimes of a tenant that nobody has, in pages."""
+        rows = await self._transactions.read(
+            lambda session: session.all(
+                runtimes.KEPT, _tenant=tenant, after_runtime=after or "", _limit=limit
             )
-        else:
-            rows = await self._transactions.read(
-                lambda session: session.all(
-                    runtimes.KEPT_IN, _tenant=tenant, after_runtime=last, _limit=limit
-                )
-            )
+        )
         return [runtimes.entry_of(row) for row in rows]
 
     async def kept_for(self, tenant: TenantId, user: UserId) -> Sequence[RuntimeEntry]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import bindparam, delete, literal_column, select, tuple_, update
+from sqlalchemy import bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert  # SQLite has the same words
 
 from perdure.adapters.sql.control_tables import runtimes, users
@@ -17,7 +17,6 @@ _NAMES: Final = (
     "tenant", "runtime", "owner_user", "state", "reason", "created_at", "updated_at",
 )  # fmt: skip
 _COLUMNS: Final = tuple(runtimes.c[name] for name in _NAMES)
-_KEY: Final = (runtimes.c.tenant, runtimes.c.runtime)
 _THIS: Final = (
     runtimes.c.tenant == bindparam("_tenant"),
     runtimes.c.runtime == bindparam("_runtime"),
@@ -25,23 +24,16 @@ _THIS: Final = (
 _ASSIGNED: Final = runtimes.c.state == literal_column("'assigned'")
 _RETAINED: Final = runtimes.c.state == literal_column("'retained'")
 _PURGING: Final = runtimes.c.state == literal_column("'purging'")
-_CAME_AFTER: Final = tuple_(*_KEY) > tuple_(bindparam("after_tenant"), bindparam("after_runtime"))
 
 GET: Final = Sql(select(*_COLUMNS).where(*_THIS))
 KEPT: Final = Sql(
-    select(*_COLUMNS)
-    .where(_RETAINED | _PURGING, _CAME_AFTER)
-    .order_by(*_KEY)
-    .limit(bindparam("_limit"))
-)
-KEPT_IN: Final = Sql(
     select(*_COLUMNS)
     .where(
         runtimes.c.tenant == bindparam("_tenant"),
         _RETAINED | _PURGING,
         runtimes.c.runtime > bindparam("after_runtime"),
     )
-    .order_by(*_KEY)
+    .order_by(runtimes.c.runtime)
     .limit(bindparam("_limit"))
 )
 KEPT_FOR: Final = Sql(
