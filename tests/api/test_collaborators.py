@@ -8,8 +8,8 @@ from perdure.identity.credentials import SingleToken
 from perdure.registry.registry import registry_of
 
 
-def rules_of(**settings: Any) -> Any:
-    """The rules of an application with these settings."""
+def collaborators_of(**settings: Any) -> Collaborators:
+    """What an application with these settings stands on."""
 
     async def open_runtime(_principal: object) -> Any:
         raise AssertionError("nothing is opened here")
@@ -17,13 +17,15 @@ def rules_of(**settings: Any) -> Any:
     collaborators = Collaborators(
         registry_of([], RULES), open_runtime, SingleToken(["t"], b"k"), settings=ApiSettings(**settings)
     )  # fmt: skip
-    return collaborators.rules
+    return collaborators
 
 
 def test_pages_need_a_credential_unless_only_this_machine_reaches_them() -> None:
-    assert not rules_of()["docs:read"].public
-    assert rules_of(on_loopback=True)["docs:read"].public
-    assert not rules_of(on_loopback=True)["run:read"].public
+    assert not collaborators_of().rules_at_home["docs:read"].public
+    opened = collaborators_of(on_loopback=True)
+    assert opened.rules_at_home["docs:read"].public
+    assert not opened.rules_at_home["run:read"].public
+    assert not opened.rules["docs:read"].public
 
 
 def test_closing_is_told_to_whoever_still_listens() -> None:

@@ -43,7 +43,12 @@ async def test_the_api_s_document_needs_a_credential(gateway: Gateway) -> None:
 async def test_on_loopback_it_is_open(tmp_path: Path) -> None:
     settings = ApiSettings(on_loopback=True, access_logged=False)
     async with a_gateway(tmp_path, Options(settings=settings)) as gateway:
-        document = (await gateway.client.get("/openapi.json", headers=NOBODY)).json()
+        here = {**NOBODY, "host": "localhost:8080"}
+        document = (await gateway.client.get("/openapi.json", headers=here)).json()
+        for elsewhere in ({"host": "evil.example"}, {**here, "x-forwarded-for": "10.0.0.1"}):
+            for path in ("/openapi.json", "/docs", "/metrics"):
+                answer = await gateway.client.get(path, headers={**NOBODY, **elsewhere})
+                assert answer.status_code == 401
     assert document["openapi"].startswith("3.1")
     assert "/api/gateway/runs/start" in document["paths"]
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from perdure.api.cookies import CookieNames
 from perdure.clock import Clock, SystemClock
 from perdure.identity.access import OPEN_ON_LOOPBACK, Rule, opened
 from perdure.identity.credentials import Credentials
@@ -30,11 +31,14 @@ class ApiSettings:
     requests_at_once: int = 512
     streams_at_once: int = 2_000
     stream_lifetime_s: float = 86_400.0  # a reader comes again where it was
-    recheck_s: float = 5.0  # how soon a stream ends when its credential does
+    recheck_s: float = 2.5  # a stream ends at most twice as long after its credential
     lockout_after: int = 5
     lockout_base_s: float = 1.0
     lockout_max_s: float = 60.0
     trusted_proxies: int = 0  # how many stand before us and add to X-Forwarded-For
+    proxy_addresses: tuple[str, ...] = ()  # which those are
+    hsts_s: int = 0  # how long browsers that came by TLS come by nothing else
+    cookies: CookieNames = field(default_factory=CookieNames)
     on_loopback: bool = False
     access_logged: bool = True
     features_off: tuple[str, ...] = ()  # installed, and left out on purpose
@@ -62,7 +66,7 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Collaborators:
-    """Everything that a request may reach. `rules` are those of the registry, as this address has them."""
+    """Everything that a request may reach. `rules_at_home` are for who comes from this machine itself."""
 
     registry: Registry
     open_runtime: OpenRuntime
@@ -72,9 +76,14 @@ class Collaborators:
     ready: Sequence[Readiness] = ()
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     closing: Closing = field(default_factory=Closing)
-    rules: Mapping[str, Rule] = field(init=False)
+    rules_at_home: Mapping[str, Rule] = field(init=False)
 
     def __post_init__(self) -> None:
         """Take the rules from the registry."""
         actions = OPEN_ON_LOOPBACK if self.settings.on_loopback else frozenset()
-        object.__setattr__(self, "rules", opened(self.registry.actions, actions))
+        object.__setattr__(self, "rules_at_home", opened(self.rules, actions))
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """Who may do what, whoever asks from wherever."""
+        return self.registry.actions

@@ -7,8 +7,10 @@ from fastapi import Depends, Header, Request
 
 from perdure.api import sse
 from perdure.api.collaborators import Collaborators
-from perdure.api.middleware import authenticate, enter_runtime
+from perdure.api.middleware import enter_runtime
+from perdure.api.rechecks import Rechecks
 from perdure.api.routing import Required, asking, collaborators_of
+from perdure.api.visit import Visit
 from perdure.errors import Invalid, Unauthenticated
 from perdure.identity.principal import Principal
 from perdure.runtimes.context import RuntimeContext
@@ -39,6 +41,14 @@ async def runtime_of(request: Request) -> RuntimeContext:
     return await enter_runtime(await principal_of(request), collaborators_of(request).open_runtime)
 
 
+def visit_of(request: Request) -> Visit:
+    """The request as the gate saw it. Raises `Unauthenticated` where it came around the gate."""
+    visit: Visit | None = request.scope.get("state", {}).get("visit")
+    if visit is None:
+        raise Unauthenticated
+    return visit
+
+
 async def key_of(
     idempotency_key: Annotated[
         str | None,
@@ -54,13 +64,12 @@ async def key_of(
 async def terms_of(request: Request) -> sse.Terms:
     """How streams are kept up for whoever asks, and ended when their credential is."""
     collaborators = collaborators_of(request)
-    headers, reader = dict(request.scope["headers"]), asking(request)
+    visit, reader = visit_of(request), asking(request)
+    assert reader is not None, "a stream is asked for by somebody"
+    rechecks: Rechecks = request.app.state.rechecks
 
     async def still_good() -> bool:
-        try:
-            return await authenticate(headers, collaborators.credentials) == reader
-        except Unauthenticated:
-            return False
+        return await rechecks.is_good(visit.headers, visit.seen, reader)
 
     settings = collaborators.settings
     return sse.Terms(
