@@ -28,7 +28,10 @@ async def audited(
     else:
         control = await open_postgres_control(shared_engine(), pools.readers, f"control {new_id()}")
     chains = SqlAudit(control.database, pools.readers)
-    given: dict[str, Any] = {"planes": control, "audit": chains, "notary": NOTARY, "clock": clock or FakeClock()}  # fmt: skip
+    given: dict[str, Any] = {
+        "planes": control, "audit": chains, "notary": NOTARY, "clock": clock or FakeClock(),
+        "pepper": b"a pepper of 32 bytes for a test.",
+    }  # fmt: skip
     absent: Any = None
     missing = {name: absent for name in ControlContext.__dataclass_fields__ if name not in given}
     try:

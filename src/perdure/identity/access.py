@@ -6,6 +6,7 @@ to what they name, `run:read`, or `run:*`, or `*`.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from perdure.errors import Forbidden, Unauthenticated
@@ -15,6 +16,14 @@ from perdure.identity.users import OVER_ALL
 USER, ADMIN = Role.USER, Role.ADMIN
 NOBODY: Final = "nobody"  # the role that what has no rule asks for
 EVERYTHING: Final = "*"
+
+
+class Recorded(StrEnum):
+    """How an audited action comes on the record."""
+
+    AROUND = "around"  # the intent before it happens, how it ended after
+    AFTER = "after"  # once it was done; refusals that are alike are counted
+    INSIDE = "inside"  # in the commit of the plane that it changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,7 @@ class Rule:
     hidden: bool = False
     public: bool = False
     own: bool = False
+    recorded: Recorded = Recorded.AROUND  # what is not `audited` leaves only its refusals
 
     @property
     def needed(self) -> str:
@@ -43,22 +53,25 @@ def rule(
     hidden: bool = False,
     public: bool = False,
     own: bool = False,
+    recorded: Recorded = Recorded.AROUND,
 ) -> Rule:
     """A rule for any of `roles`."""
-    return Rule(frozenset(roles), audited, hidden, public, own)
+    return Rule(frozenset(roles), audited, hidden, public, own, recorded)
 
 
 RULES: Final[Mapping[str, Rule]] = {
     "me:read": rule(USER, ADMIN, own=True),
-    "session:login": rule(USER, ADMIN, audited=True, public=True),
+    "session:login": rule(USER, ADMIN, audited=True, public=True, recorded=Recorded.AFTER),
     "session:logout": rule(USER, ADMIN, audited=True, own=True),
     "session:read": rule(USER, ADMIN),
     "session:revoke": rule(USER, ADMIN, audited=True),
-    "run:start": rule(USER, ADMIN),
+    "run:start": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
     "run:read": rule(USER, ADMIN),
-    "command:send": rule(USER, ADMIN, audited=True),
+    "command:send": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
     "command:read": rule(USER, ADMIN),
     "artifact:read": rule(USER, ADMIN),
+    "audit:read": rule(ADMIN),
+    "audit:own": rule(USER, ADMIN),
     "discovery:read": rule(USER, ADMIN, own=True),
     "health:read": rule(USER, ADMIN, hidden=True, public=True),
     "site:read": rule(USER, ADMIN, hidden=True, public=True),
@@ -101,6 +114,15 @@ def denied(action: str, principal: Principal | None, rules: Mapping[str, Rule]) 
     if one.own or in_scope(action, principal.scopes):
         return None
     return Denied("scope_required", {"required_scope": action})
+
+
+def visible_to(principal: Principal, rules: Mapping[str, Rule]) -> list[str]:
+    """The actions that the principal may do, but for the hidden ones."""
+    return [
+        action
+        for action, one in sorted(rules.items())
+        if not one.hidden and allowed(action, principal, rules)
+    ]
 
 
 def in_scope(action: str, scopes: Collection[str]) -> bool:

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Final
 
 import anyio
 
 from perdure.clock import text_of
-from perdure.errors import Forbidden, GatewayError, Unauthenticated
+from perdure.errors import Forbidden, GatewayError, Invalid, Unauthenticated
 from perdure.identity.audit import (
     DENIED,
     DONE,
@@ -23,13 +24,16 @@ from perdure.identity.audit import (
     signature_line,
 )
 from perdure.identity.principal import Principal
+from perdure.identity.users import is_over
 from perdure.ids import TenantId
+from perdure.kernel.limits import INTEGER_MAX
 from perdure.runtimes.control import ControlContext
-from perdure.stores.audit import AuditPage, AuditQuery
+from perdure.stores.audit import AuditPage, AuditQuery, Record
 from perdure.stores.notary import checkpoint_of, seal_of
 
 HOME: Final = TenantId("default")  # whose chain has what nobody in particular did
 NOBODY: Final = "nobody"
+NOWHERE: Final = TenantId("")  # no tenant has this name
 PAGE: Final = 1_000  # entries of an export that are in memory at once
 OUTCOME_S: Final = 10.0  # how long an act that was cut off may take to write down its outcome
 TEXT_MAX: Final = 200  # letters of what a client named
@@ -180,6 +184,53 @@ async def _marks(
         if len(page) < PAGE or page[-1].head.seq > until:
             return found
         after = page[-1].head.seq
+
+
+def tenant_seen(principal: Principal, asked: str | None) -> TenantId:
+    """Whose chain an admin reads; of a tenant that is not theirs, one that is always empty."""
+    own = chain_of(principal)
+    tenant = own if asked is None else TenantId(asked)
+    return tenant if tenant == own or is_over(principal, tenant) else NOWHERE
+
+
+async def own(
+    control: ControlContext, principal: Principal, *, cursor: str | None, limit: int
+) -> tuple[AuditPage, str | None]:
+    """What concerns a principal, newest first, and the cursor of the next page. Raises `Invalid`."""
+    before = None if cursor is None else _unveiled(control, cursor)
+    page = await control.audit.page(
+        AuditQuery(chain_of(principal), limit, before=before, subject=principal.user)
+    )
+    return page, None if page.next is None else _veiled(control, page.items[-1])
+
+
+def _veiled(control: ControlContext, last: Record) -> str:
+    """A cursor that does not say how many entries others have."""
+    nonce = last.hash[:8]
+    place = last.seq ^ _mask(control, nonce)
+    return (nonce + place.to_bytes(8)).hex()
+
+
+def _unveiled(control: ControlContext, cursor: str) -> int:
+    try:
+        content = bytes.fromhex(cursor)
+    except ValueError:
+        content = b""
+    place = int.from_bytes(content[8:]) ^ _mask(control, content[:8])
+    if len(content) != 16 or not 0 < place <= INTEGER_MAX:
+        raise Invalid("`cursor` is not a cursor of this list.")
+    return place
+
+
+def _mask(control: ControlContext, nonce: bytes) -> int:
+    return int.from_bytes(
+        blake2b(nonce, key=control.pepper, digest_size=8, person=b"audit").digest()
+    )
+
+
+def public_key(control: ControlContext) -> dict[str, str]:
+    """The key that checkpoints and seals are checked with."""
+    return {"key_id": control.notary.key_id, "public_key": control.notary.public_pem}
 
 
 # --- checkpoints -----------------------------------------------------------------------------------
