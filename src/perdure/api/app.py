@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from perdure import __version__
 from perdure.api import (
     artifacts,
+    audit,
     commands,
     discovery,
     health,
@@ -33,8 +34,8 @@ from perdure.registry.registry import Registry
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 ROUTERS: Final[Sequence[APIRouter]] = (
-    runs.router, ledger.router, commands.router, artifacts.router, me.router, discovery.router,
-    health.router, site.router,
+    runs.router, ledger.router, commands.router, artifacts.router, audit.router, me.router,
+    discovery.router, health.router, site.router,
 )  # fmt: skip
 DESCRIPTION: Final = "A gateway-first control plane for durable AI agents and flows."
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from perdure.api.acts import Recorder
 from perdure.api.cookies import CookieNames
 from perdure.clock import Clock, SystemClock
 from perdure.identity.access import OPEN_ON_LOOPBACK, Rule, opened
@@ -13,6 +14,7 @@ from perdure.identity.credentials import Credentials
 from perdure.identity.principal import Principal
 from perdure.registry.registry import Registry
 from perdure.runtimes.context import RuntimeContext
+from perdure.runtimes.control import ControlContext
 
 MIB: Final = 1024 * 1024
 
@@ -76,6 +78,8 @@ class Collaborators:
     ready: Sequence[Readiness] = ()
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     closing: Closing = field(default_factory=Closing)
+    control: ControlContext | None = None
+    recorder: Recorder | None = None
     rules_at_home: Mapping[str, Rule] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perdure.api import problems
+from perdure.api.acts import ENTER, REFUSALS
 from perdure.api.callers import Callers, check_site
 from perdure.api.collaborators import Collaborators, OpenRuntime
 from perdure.api.metrics import Meters
@@ -19,7 +20,7 @@ from perdure.api.origins import Origins
 from perdure.api.proxies import Proxies, is_at_home
 from perdure.api.routing import PREFIX
 from perdure.api.visit import Visit
-from perdure.errors import GatewayError, TooMany, Unauthenticated
+from perdure.errors import Forbidden, GatewayError, TooMany, Unauthenticated
 from perdure.identity.principal import Principal
 from perdure.runtimes.context import RuntimeContext
 
@@ -86,9 +87,18 @@ class Gate:
         try:
             await self._pass(visit)
         except GatewayError as refused:
+            await self._record(visit, refused)
             await problems.answer_to(refused, visit.request_id)(scope, visit.receive, visit.send)
         finally:
             self._note(visit, self._collaborators.clock.monotonic() - began)
+
+    async def _record(self, visit: Visit, refused: GatewayError) -> None:
+        """Have a refusal on the record, unless it is of somebody who has shown nothing."""
+        recorder = self._collaborators.recorder
+        showed = not visit.headers.keys().isdisjoint((*self._callers.shown_by, b"cookie"))
+        told = isinstance(refused, Forbidden) or (showed and isinstance(refused, REFUSALS))
+        if recorder is not None and told:
+            await recorder.refused(visit.scope, ENTER, refused)
 
     async def _pass(self, visit: Visit) -> None:
         visit.seen = self._proxies.seen(visit.scope, visit.headers)

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from perdure.api.acts import REFUSALS
 from perdure.api.bodies import read_json
 from perdure.api.collaborators import Collaborators
 from perdure.api.schemas.problem import Problem
@@ -66,13 +67,26 @@ class StrictRoute(APIRoute):
         handler, required = super().get_route_handler(), self.required
         reads_json = self.body_field is not None and not _takes_a_form(self)
 
-        async def strict(request: Request) -> Response:
-            await required(request)
+        async def answer(request: Request) -> Response:
             if reads_json and (raw := await request.body()):
                 _check_media_type(request)
                 # What `Request.json` keeps once it has read the body, and then looks at first.
                 request._json = read_json(raw)
             return await handler(request)
+
+        async def strict(request: Request) -> Response:
+            collaborators = collaborators_of(request)
+            recorder = collaborators.recorder
+            try:
+                await required(request)
+            except REFUSALS as refused:
+                if recorder is not None:
+                    await recorder.refused(request.scope, required.action, refused)
+                raise
+            if recorder is None:
+                return await answer(request)
+            rule = collaborators.rules[required.action]
+            return await recorder.answered(request, required.action, rule, answer)
 
         return strict
 
