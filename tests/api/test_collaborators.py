@@ -14,10 +14,9 @@ def collaborators_of(**settings: Any) -> Collaborators:
     async def open_runtime(_principal: object) -> Any:
         raise AssertionError("nothing is opened here")
 
-    collaborators = Collaborators(
+    return Collaborators(
         registry_of([], RULES), open_runtime, SingleToken(["t"], b"k"), settings=ApiSettings(**settings)
     )  # fmt: skip
-    return collaborators
 
 
 def test_pages_need_a_credential_unless_only_this_machine_reaches_them() -> None:

@@ -16,6 +16,7 @@ from perdure.identity.access import (
     in_scope,
     opened,
     rule,
+    visible_to,
 )
 from perdure.identity.credentials import local_admin
 from perdure.identity.principal import Principal
@@ -93,6 +94,12 @@ def test_scopes_hold_an_admin_as_well() -> None:
 def test_what_is_one_s_own_needs_no_scope_but_the_role() -> None:
     check("me:read", with_scopes("run:read"), TABLE)
     assert not allowed("me:read", replace(BOB, roles=frozenset()), TABLE)
+
+
+def test_what_is_shown_is_what_is_allowed_but_for_the_hidden() -> None:
+    table = {**TABLE, "secret:read": rule(USER, hidden=True)}
+    assert visible_to(BOB, table) == ["me:read", "page:read", "thing:read"]
+    assert visible_to(with_scopes("run:*"), table) == ["me:read", "page:read"]
 
 
 def test_nobody_in_particular_may_only_what_is_public() -> None:

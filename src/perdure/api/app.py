@@ -17,6 +17,7 @@ from perdure.api import (
     me,
     problems,
     runs,
+    sessions,
     site,
 )
 from perdure.api.callers import Callers
@@ -34,7 +35,7 @@ from perdure.registry.registry import Registry
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 ROUTERS: Final[Sequence[APIRouter]] = (
-    runs.router, ledger.router, commands.router, artifacts.router, audit.router, me.router,
+    runs.router, ledger.router, commands.router, artifacts.router, audit.router, me.router, sessions.router,
     discovery.router, health.router, site.router,
 )  # fmt: skip
 DESCRIPTION: Final = "A gateway-first control plane for durable AI agents and flows."

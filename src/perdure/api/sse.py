@@ -137,7 +137,7 @@ class _Pulse:
     """
 
     def __init__(
-        self, nudge: Callable[[], None], overdue: Callable[[], None], heartbeat_s: float, recheck_s: float
+        self, nudge: Callable[[], None], overdue: Callable[[], object], heartbeat_s: float, recheck_s: float
     ) -> None:  # fmt: skip
         self._nudge, self._overdue = nudge, overdue
         self._heartbeat_s, self._recheck_s = heartbeat_s, recheck_s
