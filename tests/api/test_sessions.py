@@ -88,7 +88,7 @@ async def test_promise_18_every_refusal_costs_the_store_the_same(town: Town) -> 
     assert all(one == asked[0] for one in asked), asked
 
 
-async def test_promise_9_the_token_of_the_installation_signs_no_browser_in(town: Town) -> None:
+async def test_promise_09_the_token_of_the_installation_signs_no_browser_in(town: Town) -> None:
     assert (
         await town.gateway.get("/me", headers={"authorization": f"Bearer {TOKEN}"})
     ).status_code == 200

@@ -14,6 +14,7 @@ from perdure.api.deps import (
     require,
     visit_of,
 )
+from perdure.api.origins import Headers
 from perdure.api.routing import PREFIX, answers, json_of, resource
 from perdure.api.schemas import me as told
 from perdure.api.schemas import sessions as shown
@@ -34,38 +35,11 @@ async def sign_in(
     request: Request, body: shown.SignIn, collaborators: Collaborating, act: CurrentAct
 ) -> Response:
     """Exchange a user's token for a browser session, which is in the cookies alone."""
-    visit, callers = visit_of(request), request.app.state.callers
-    counted = f"user:{body.user_id}"
-    try:
-        new = await _opened(request, body, collaborators)
-    except Unauthenticated:
-        callers.lockout.failed(visit.seen.address, counted)
-        raise
-    callers.lockout.succeeded(visit.seen.address, counted)
+    new = await _counted(request, body, collaborators)
     act.by(new.principal)
-    left = time_of(new.expires_at) - collaborators.clock.now()
     response = json_of(shown.signed_in(new, collaborators.credentials.mode))
-    response.raw_headers += cookies_of_session(
-        callers.names, new.value, new.csrf, secure=visit.seen.secure,
-        max_age_s=int(left.total_seconds()) if new.remembered else None,
-    )  # fmt: skip
+    response.raw_headers += _cookies(request, new, collaborators)
     return response
-
-
-async def _opened(request: Request, body: shown.SignIn, collaborators: Collaborators) -> NewSession:
-    """A new session, in the place of the one that the browser had. Raises `Unauthenticated`."""
-    if collaborators.control is None or collaborators.credentials.mode != told.USERS:
-        raise Unauthenticated(REFUSED, reason_code=UNAUTHENTICATED)
-    visit = visit_of(request)
-    try:
-        replaced = request.app.state.callers.session_in(visit.headers, secure=visit.seen.secure)
-    except Unauthenticated:
-        replaced = None  # it never was one of ours
-    agent = request.headers.get("user-agent", "")
-    return await sessions.open_session(
-        collaborators.control, body.user_id, body.token, remember=body.remember,
-        browser=Browser(visit.seen.address, agent, replaced),
-    )  # fmt: skip
 
 
 @router.post(
@@ -110,6 +84,46 @@ async def sign_out_everywhere(
     """End all of one's own browser sessions, this one too."""
     ended = await sessions.end_all(control, principal.tenant, principal.user)
     return _gone(request, {"ok": True, "ended": ended})
+
+
+async def _counted(
+    request: Request, body: shown.SignIn, collaborators: Collaborators
+) -> NewSession:
+    """A new session; a refusal is counted. Raises `Unauthenticated`, or `TooMany` instead."""
+    lockout, address = request.app.state.callers.lockout, visit_of(request).seen.address
+    counted = f"user:{body.user_id}"
+    try:
+        new = await _opened(request, body, collaborators)
+    except Unauthenticated:
+        lockout.failed(address, counted)
+        raise
+    lockout.succeeded(address, counted)
+    return new
+
+
+async def _opened(request: Request, body: shown.SignIn, collaborators: Collaborators) -> NewSession:
+    """A new session, in the place of the one that the browser had. Raises `Unauthenticated`."""
+    if collaborators.control is None or collaborators.credentials.mode != told.USERS:
+        raise Unauthenticated(REFUSED, reason_code=UNAUTHENTICATED)
+    visit = visit_of(request)
+    try:
+        replaced = request.app.state.callers.session_in(visit.headers, secure=visit.seen.secure)
+    except Unauthenticated:
+        replaced = None  # it never was one of ours
+    agent = request.headers.get("user-agent", "")
+    return await sessions.open_session(
+        collaborators.control, body.user_id, body.token, remember=body.remember,
+        browser=Browser(visit.seen.address, agent, replaced),
+    )  # fmt: skip
+
+
+def _cookies(request: Request, new: NewSession, collaborators: Collaborators) -> Headers:
+    """Both cookies of a new session, which a remembered one keeps as long as it lasts."""
+    left = time_of(new.expires_at) - collaborators.clock.now()
+    return cookies_of_session(
+        request.app.state.callers.names, new.value, new.csrf, secure=visit_of(request).seen.secure,
+        max_age_s=int(left.total_seconds()) if new.remembered else None,
+    )  # fmt: skip
 
 
 def _gone(request: Request, answer: dict[str, Json]) -> Response:
