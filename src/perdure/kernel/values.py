@@ -29,12 +29,11 @@ def fault_of(value: Json, depth: int = 0) -> str | None:
 
 def _is_plain(value: Json) -> bool:
     """Whether nothing can be wrong with it: most values are short texts and numbers, and quickly seen to be."""
-    kind = type(value)
-    if kind is str:
+    if isinstance(value, str):
         return value.isascii() and "\x00" not in value
-    if kind is int:
+    if isinstance(value, int):
         return -INTEGER_MAX <= value <= INTEGER_MAX
-    return value is None or kind is bool
+    return value is None
 
 
 def _fault_among(values: Iterable[Json], depth: int) -> str | None:
