@@ -16,6 +16,7 @@ from perdure.runner.hot import Delivery, HotRun, UnderWay
 from perdure.runner.lane import Lane
 from perdure.runner.retry import Again, after, attempt_of, summed
 from perdure.runner.supervise import containing
+from perdure.stores.endpoints import NOWHERE
 from perdure.stores.outbox import Pending
 
 _NEVER_TWICE: Final = frozenset({EffectClass.ONCE, EffectClass.COMPENSABLE})
@@ -237,5 +238,6 @@ def _context(lane: Lane, run: Run, pending: Pending, number: int) -> EffectConte
         runtime.deltas.publish(lineage, step_id, number, delta)
 
     return EffectContext(
-        birth, step_id, pending.key, number, runtime.clock, runtime.http, runtime.plane, publish
-    )
+        birth, step_id, pending.key, number, runtime.clock, runtime.http, runtime.plane, publish,
+        runtime.endpoints or NOWHERE,
+    )  # fmt: skip

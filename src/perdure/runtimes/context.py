@@ -16,6 +16,7 @@ from perdure.kernel.program import Program
 from perdure.registry.effects import Http
 from perdure.registry.registry import Registry
 from perdure.runtimes.deltas import Deltas
+from perdure.runtimes.endpoints import Endpoints
 from perdure.runtimes.hub import Hub
 from perdure.runtimes.limits import Meter, RuntimeLimits
 from perdure.stores.plane import Plane
@@ -56,6 +57,7 @@ class RuntimeContext:
     clock: Clock
     http: Http
     workspaces: Path
+    endpoints: Endpoints | None = None  # `None` where nobody keeps any
     deltas: Deltas = field(default_factory=Deltas)
     run_limits: Limits = field(default_factory=Limits)
     limits: RuntimeLimits = field(default_factory=RuntimeLimits)
