@@ -1,7 +1,7 @@
 """The runner of one process: it serves every open plane, and stops when it is asked to."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 import anyio
 from anyio.abc import TaskGroup
@@ -22,6 +22,8 @@ from perdure.stores.outbox import Pending
 
 class Runner:
     """Moves the runs of all open planes. `serve` lasts as long as the runner."""
+
+    moves: Final = True
 
     def __init__(self, config: RunnerConfig) -> None:
         """Work as `config` says."""
