@@ -1,6 +1,7 @@
 """A control store under test on either database, with all that a request reaches of it."""
 
 from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 from sqlalchemy import text
 
 from perdure.adapters.notary import Ed25519Notary
+from perdure.adapters.sealer import AesSealer, ring_of
 from perdure.adapters.signer import MarkSigner
 from perdure.adapters.sql.audit import SqlAudit
 from perdure.adapters.sql.control import SqlControl, open_postgres_control, open_sqlite_control
+from perdure.adapters.sql.dialect import Database
 from perdure.adapters.sql.plane import Pools
 from perdure.adapters.sql.principals import SqlPrincipals
+from perdure.adapters.sql.profiles import SqlSharedProfiles
 from perdure.adapters.sql.sessions import SqlSessions
 from perdure.adapters.sql.statements import Sql
 from perdure.adapters.sql.tokens import SqlTokens
@@ -28,6 +32,7 @@ from tests.support.counting import CountingDatabase
 from tests.support.planes import shared_engine
 
 PEPPER = b"a pepper of 32 bytes for a test."
+RING = "QSBrZXkgb2YgMzIgYnl0ZXMgZm9yIGEgdGVzdCwgb2s="
 ACME, BETA = TenantId("acme"), TenantId("beta")
 
 
@@ -73,13 +78,15 @@ def an_admin(tenant: TenantId = ACME, *scopes: str) -> Principal:
     return principal_of(user, fingerprint="f", credential="token:t")
 
 
-def context_of(database: Any, store: SqlControl, threads: Any, clock: Clock) -> ControlContext:
-    """What a request reaches of a control store."""
+def context_of(
+    database: Database, audit: SqlAudit, store: SqlControl, clock: Clock, threads: Executor
+) -> ControlContext:
+    """What a request reaches of a control store, its statements on the record of `database`."""
     return ControlContext(
         principals=SqlPrincipals(database, threads), tokens=SqlTokens(database, threads),
-        sessions=SqlSessions(database, threads), audit=SqlAudit(store.database, threads), planes=store,
-        clock=clock, pepper=PEPPER, signer=MarkSigner(b"a key of a test"),
-        notary=Ed25519Notary(bytes(range(32))),
+        sessions=SqlSessions(database, threads), audit=audit, planes=store, clock=clock, pepper=PEPPER,
+        profiles=SqlSharedProfiles(database, threads), sealer=AesSealer(lambda: ring_of(RING)),
+        signer=MarkSigner(b"a key of a test"), notary=Ed25519Notary(bytes(range(32))),
     )  # fmt: skip
 
 
@@ -93,10 +100,11 @@ async def a_control(database: str, folder: Path) -> AsyncIterator[Control]:
         schema = f"control {new_id()}"
         store = await open_postgres_control(shared_engine(), pools.readers, schema)
     counting = CountingDatabase(store.database)
-    context = context_of(counting, store, pools.readers, clock)
+    audit = SqlAudit(store.database, pools.readers)
+    context = context_of(counting, audit, store, clock, pools.readers)
     try:
         yield Control(context, counting, clock, store)
     finally:
-        await context.audit.close()
+        await audit.close()
         await store.close()
         pools.close()

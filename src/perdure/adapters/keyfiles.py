@@ -54,3 +54,8 @@ def put_new(path: Path, content: bytes) -> bool:
     finally:
         os.close(folder)
     return True
+
+
+def drop(path: Path) -> None:
+    """Have no file there. Twice is as good as once."""
+    path.unlink(missing_ok=True)

@@ -19,6 +19,8 @@ from perdure.api import (
     runs,
     sessions,
     site,
+    tokens,
+    users,
 )
 from perdure.api.callers import Callers
 from perdure.api.collaborators import Collaborators
@@ -36,7 +38,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 ROUTERS: Final[Sequence[APIRouter]] = (
     runs.router, ledger.router, commands.router, artifacts.router, audit.router, me.router, sessions.router,
-    discovery.router, health.router, site.router,
+    tokens.router, users.router, discovery.router, health.router, site.router,
 )  # fmt: skip
 DESCRIPTION: Final = "A gateway-first control plane for durable AI agents and flows."
 

@@ -12,6 +12,7 @@ from perdure.clock import Clock, SystemClock
 from perdure.identity.access import OPEN_ON_LOOPBACK, Rule, opened
 from perdure.identity.credentials import Credentials
 from perdure.identity.principal import Principal
+from perdure.ids import RuntimeId, TenantId
 from perdure.registry.registry import Registry
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.control import ControlContext
@@ -19,6 +20,7 @@ from perdure.runtimes.control import ControlContext
 MIB: Final = 1024 * 1024
 
 OpenRuntime = Callable[[Principal], Awaitable[RuntimeContext]]
+ForgetRuntime = Callable[[TenantId, RuntimeId], Awaitable[None]]
 Readiness = Callable[[], Awaitable[None]]
 
 
@@ -66,6 +68,10 @@ class Closing:
         return lambda: self._told.remove(tell)
 
 
+async def forget_nothing(_tenant: TenantId, _runtime: RuntimeId) -> None:
+    """Stop nothing: no plane is opened here but the one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collaborators:
     """Everything that a request may reach. `rules_at_home` are for who comes from this machine itself."""
@@ -80,6 +86,8 @@ class Collaborators:
     closing: Closing = field(default_factory=Closing)
     control: ControlContext | None = None
     recorder: Recorder | None = None
+    # Stops its runs and closes it, where that is known.
+    forget_runtime: ForgetRuntime = forget_nothing
     rules_at_home: Mapping[str, Rule] = field(init=False)
 
     def __post_init__(self) -> None:

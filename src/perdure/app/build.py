@@ -1,30 +1,30 @@
 """Puts the program together, top to bottom: clock, stores, features, runtime, face and runner."""
 
-import hashlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
 from perdure.adapters.addresses import rules_of
 from perdure.adapters.egress import Egress
 from perdure.api.app import create_app
-from perdure.api.collaborators import ApiSettings, Closing, Collaborators
+from perdure.api.collaborators import ApiSettings, Closing, Collaborators, OpenRuntime
+from perdure.app.control import first_admin, open_control, open_credentials, open_ground
 from perdure.app.features import features_of
 from perdure.app.planes import RUNTIME, TENANT, Listeners, folder_of, open_plane
-from perdure.app.settings import LOCAL_HOSTS, Settings, holder_name, make_data_folder, token_of
+from perdure.app.settings import LOCAL_HOSTS, Settings, holder_name, make_data_folder
 from perdure.app.shipped import install_shipped
 from perdure.clock import Clock, SystemClock
 from perdure.errors import Invalid, RunNotFound
 from perdure.identity.access import RULES
-from perdure.identity.credentials import SingleToken
 from perdure.identity.principal import Principal
 from perdure.registry.feature import Feature
-from perdure.registry.registry import Registry, registry_of
+from perdure.registry.registry import registry_of
 from perdure.runner.config import RunnerConfig, no_probe
 from perdure.runner.runner import Runner
 from perdure.runtimes.context import RuntimeContext
+from perdure.runtimes.control import ControlContext
 from perdure.runtimes.hub import Hub
 
 
@@ -37,6 +37,8 @@ class App:
     runner: Runner | None
     runtime: RuntimeContext
     closing: Closing
+    control: ControlContext
+    first_token: str | None = field(default=None, repr=False)  # of an admin who was just made
 
 
 @asynccontextmanager
@@ -69,7 +71,11 @@ async def build(
                 await stack.enter_async_context(feature.lifespan())
         runner = Runner(_runner_config(settings, probe)) if with_runner else None
         hub = Hub([listener for feature in registry.features for listener in feature.observers])
-        plane = await open_plane(stack, settings, clock, Listeners(hub, runner, probe))
+        ground = await open_ground(stack, settings)
+        control = await open_control(stack, settings, ground, clock)
+        first_token = await first_admin(settings, control)
+        credentials = await open_credentials(stack, settings, control)
+        plane = await open_plane(stack, settings, ground, clock, Listeners(hub, runner, probe))
         runtime = RuntimeContext(
             tenant=TENANT, runtime=RUNTIME, plane=plane, hub=hub, registry=registry,
             clock=clock, http=egress.bound(), workspaces=folder_of(settings) / "workspaces",
@@ -78,8 +84,14 @@ async def build(
         if runner is not None:
             runner.open(runtime)
         closing = Closing()
-        api = create_app(_collaborators(settings, registry, runtime, clock, closing))
-        yield App(settings, api, runner, runtime, closing)
+        api = create_app(
+            Collaborators(
+                registry=registry, open_runtime=_opener(runtime), credentials=credentials, clock=clock,
+                settings=_api_settings(settings), ready=[runtime.plane.ready], closing=closing,
+                control=control,
+            )
+        )  # fmt: skip
+        yield App(settings, api, runner, runtime, closing, control, first_token)
 
 
 def _egress(settings: Settings) -> Egress:
@@ -98,30 +110,22 @@ def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerCo
     )  # fmt: skip
 
 
-def _collaborators(
-    settings: Settings, registry: Registry, runtime: RuntimeContext, clock: Clock, closing: Closing
-) -> Collaborators:
-    token = token_of(settings).get_secret_value()
-
+def _opener(runtime: RuntimeContext) -> OpenRuntime:
     async def open_runtime(principal: Principal) -> RuntimeContext:
         if (principal.runtime_tenant, principal.runtime) != (runtime.tenant, runtime.runtime):
             raise RunNotFound  # there is no other plane in single-token mode
         return runtime
 
-    return Collaborators(
-        registry=registry,
-        open_runtime=open_runtime,
-        credentials=SingleToken([token], hashlib.sha256(b"key\0" + token.encode()).digest()),
-        clock=clock,
-        settings=ApiSettings(
-            allowed_origins=settings.allowed_origins,
-            body_bytes_max=settings.max_body_bytes,
-            upload_bytes_max=settings.max_bundle_bytes,
-            requests_at_once=settings.max_concurrency,
-            streams_at_once=settings.max_streams,
-            on_loopback=settings.host in LOCAL_HOSTS,
-            features_off=settings.features_off,
-        ),
-        ready=[runtime.plane.ready],
-        closing=closing,
+    return open_runtime
+
+
+def _api_settings(settings: Settings) -> ApiSettings:
+    return ApiSettings(
+        allowed_origins=settings.allowed_origins,
+        body_bytes_max=settings.max_body_bytes,
+        upload_bytes_max=settings.max_bundle_bytes,
+        requests_at_once=settings.max_concurrency,
+        streams_at_once=settings.max_streams,
+        on_loopback=settings.host in LOCAL_HOSTS,
+        features_off=settings.features_off,
     )

@@ -1,4 +1,4 @@
-"""Opens the one plane of single-token mode, and the control store that knows of it."""
+"""Opens the one plane of single-token mode."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -6,22 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
-from pydantic import SecretStr
-from sqlalchemy import Engine
 
-from perdure.adapters.sql.control import (
-    SqlControl,
-    open_postgres_control,
-    open_sqlite_control,
-    schema_of,
-)
+from perdure.adapters.sql.control import schema_of
 from perdure.adapters.sql.plane import (
     PlaneConfig,
-    Pools,
     SqlPlane,
     open_postgres_plane,
     open_sqlite_plane,
 )
+from perdure.app.control import Ground
 from perdure.app.settings import Settings
 from perdure.clock import Clock, text_of
 from perdure.ids import RunId, RuntimeId, TenantId
@@ -29,6 +22,8 @@ from perdure.runner.runner import Runner
 from perdure.runtimes.hub import Hub
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from perdure.adapters.sql.notify import Notices
 
 TENANT: Final = TenantId("default")
@@ -54,42 +49,26 @@ def folder_of(settings: Settings) -> Path:
 
 
 async def open_plane(
-    stack: AsyncExitStack, settings: Settings, clock: Clock, told: Listeners
+    stack: AsyncExitStack, settings: Settings, ground: Ground, clock: Clock, told: Listeners
 ) -> SqlPlane:
     """Open the plane, in SQLite or in Postgres, to be closed with `stack`.
 
     Raises `Unavailable` where another process holds it, `SchemaNewer`, `StoreFailed`.
     """
-    pools = Pools()
-    stack.callback(pools.close)
-    engine = None if settings.database_url is None else _engine(stack, settings.database_url)
-    if engine is None:
-        control = await open_sqlite_control(settings.data_dir / "control.db", pools.readers)
-    else:
-        control = await open_postgres_control(engine, pools.readers)
-    stack.push_async_callback(control.close)
-    await control.enter(TENANT, RUNTIME, at=text_of(clock.now()))
-    config = _config(settings, pools, control, told)
-    if engine is None:
+    await ground.store.enter(TENANT, RUNTIME, at=text_of(clock.now()))
+    config = _config(settings, ground, told)
+    if ground.engine is None:
         plane = await open_sqlite_plane(folder_of(settings), config)
     else:
-        notices = await _notices(stack, engine)
+        notices = await _notices(stack, ground.engine)
         artifacts = folder_of(settings) / "artifacts"
         schema = schema_of(TENANT, RUNTIME)
-        plane = await open_postgres_plane(engine, schema, artifacts, config, notices)
+        plane = await open_postgres_plane(ground.engine, schema, artifacts, config, notices)
     stack.push_async_callback(plane.close)
     return plane
 
 
-def _engine(stack: AsyncExitStack, url: SecretStr) -> Engine:
-    from perdure.adapters.sql.postgres import postgres_engine
-
-    engine = postgres_engine(url.get_secret_value())
-    stack.callback(engine.dispose)
-    return engine
-
-
-async def _notices(stack: AsyncExitStack, engine: Engine) -> "Notices":
+async def _notices(stack: AsyncExitStack, engine: "Engine") -> "Notices":
     """The hints between processes, told and heard until the program ends."""
     from perdure.adapters.sql.notify import Notices
 
@@ -100,11 +79,11 @@ async def _notices(stack: AsyncExitStack, engine: Engine) -> "Notices":
     return notices
 
 
-def _config(settings: Settings, pools: Pools, control: SqlControl, told: Listeners) -> PlaneConfig:
+def _config(settings: Settings, ground: Ground, told: Listeners) -> PlaneConfig:
     def note_due(due: str, at: str) -> str:
-        return control.note_due(TENANT, RUNTIME, due, at=at)
+        return ground.store.note_due(TENANT, RUNTIME, due, at=at)
 
     return PlaneConfig(
-        on_commit=told.hub.committed, pools=pools, on_mail=told.mail, on_hint=told.hub.hint,
+        on_commit=told.hub.committed, pools=ground.pools, on_mail=told.mail, on_hint=told.hub.hint,
         note_due=note_due, probe=told.probe, synchronous=settings.sqlite_synchronous,
     )  # fmt: skip

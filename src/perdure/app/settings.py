@@ -79,6 +79,39 @@ class Settings(BaseSettings):
     auth_token_file: Path | None = _setting(
         None, "a file that holds the token", shown="`token` in the data directory"
     )
+    user_auth: bool = _setting(
+        False,
+        "user mode: every user has a token and a runtime of their own",
+        "USER_AUTH",
+        "MULTI_USER",
+        "AUTH_MODE",
+    )
+    session_ttl_s: int = _setting(
+        28_800, "how long a browser session lasts, in seconds", "SESSION_TTL_S", ge=60, le=604_800
+    )
+    remember_session_ttl_s: int = _setting(
+        2_592_000,
+        "how long one lasts that the browser remembers, in seconds",
+        "REMEMBER_SESSION_TTL_S",
+        ge=60,
+        le=7_776_000,
+    )
+    session_idle_s: int = _setting(
+        43_200, "how long a browser session lasts that nobody uses, in seconds", ge=60, le=7_776_000
+    )
+    session_secret: SecretStr | None = _setting(
+        None, "what signs browser sessions; a key file serves where it is not set", "SESSION_SECRET"
+    )
+    session_secret_file: Path | None = _setting(
+        None,
+        "the key file that signs browser sessions: 32 bytes; made at the first start",
+        shown="`keys/session` in the data directory",
+    )
+    pepper_file: Path | None = _setting(
+        None,
+        "the key file that hashes tokens: 32 bytes; made at the first start, the same for every process",
+        shown="`keys/pepper` in the data directory",
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
         ("http://localhost:*", "http://127.0.0.1:*"),
         "browser origins that may ask, separated by commas; `*` stands for a port or a label",
@@ -116,6 +149,19 @@ class Settings(BaseSettings):
         " separated by commas",
         shown="none",
     )
+    secrets_key: SecretStr | None = _setting(
+        None,
+        "the keys that seal stored secrets, 32 random bytes each in base64, separated by commas; the"
+        " first one seals, all of them open",
+    )
+    secrets_key_file: Path | None = _setting(
+        None,
+        "a file that holds these keys, a line each; made at the first start",
+        shown="`keys/secrets` in the data directory",
+    )
+    secrets_key_command: SecretStr | None = _setting(
+        None, "a command that prints these keys, such as one that asks a vault; run without a shell"
+    )
     lease_s: float = _setting(
         15.0, "how long a process holds an effect without renewing, in seconds", gt=0
     )
@@ -149,7 +195,23 @@ class Settings(BaseSettings):
     def _data_dir(cls, value: Any) -> Any:
         return value or _data_home()
 
-    @field_validator("data_dir", "auth_token_file", "models_dir")
+    @field_validator("user_auth", mode="before")
+    @classmethod
+    def _mode(cls, value: Any) -> Any:
+        """The gateway that this one replaces names its modes."""
+        named = str(value).strip().lower()
+        return {"users": True, "legacy": False, "legacy-token": False, "token": False}.get(
+            named, value
+        )
+
+    @field_validator(
+        "data_dir",
+        "auth_token_file",
+        "models_dir",
+        "session_secret_file",
+        "pepper_file",
+        "secrets_key_file",
+    )
     @classmethod
     def _whole_path(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().absolute()
@@ -312,8 +374,22 @@ def models_folder(settings: Settings) -> Path:
 
 
 def token_path(settings: Settings) -> Path:
-    """Where the token of single-token mode is kept."""
-    return settings.auth_token_file or settings.data_dir / "token"
+    """Where the token is kept that opens this installation from this machine: its own, or its first admin's."""
+    if settings.auth_token_file is not None:
+        return settings.auth_token_file
+    return bootstrap_path(settings) if settings.user_auth else settings.data_dir / "token"
+
+
+def bootstrap_path(settings: Settings) -> Path:
+    """Where the first admin's first token is kept, until they take it away."""
+    return settings.data_dir / "auth" / "bootstrap-admin-token"
+
+
+def installation_token_of(settings: Settings) -> SecretStr | None:
+    """The installation's own token in user mode: there where one was set on purpose. Raises `Invalid`."""
+    if settings.auth_token is None and settings.auth_token_file is None:
+        return None
+    return token_of(settings)
 
 
 def token_of(settings: Settings) -> SecretStr:

@@ -1,6 +1,6 @@
 """Users: who they are, and the principal that each becomes when they ask."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from perdure.identity.principal import Principal, Role
@@ -40,6 +40,11 @@ class UserChange:
     scopes: tuple[str, ...] | None = None
     enabled: bool | None = None
     runtime: RuntimeId | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """What is to be changed."""
+        return [it.name for it in fields(self) if getattr(self, it.name) is not None]
 
     @property
     def ends_sessions(self) -> bool:

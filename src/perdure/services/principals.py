@@ -47,6 +47,11 @@ def tenant_of(actor: Principal, named: str | None) -> TenantId:
     return tenant if is_over(actor, tenant) else NOWHERE
 
 
+async def meant(control: ControlContext, actor: Principal, named: str | None, user: str) -> User:
+    """The user that an admin means. Raises `UserNotFound`, also for one of a tenant that they are not over."""
+    return await control.principals.user(tenant_of(actor, named), UserId(user))
+
+
 async def users_of(
     control: ControlContext, tenant: TenantId, *, after: UserId | None, limit: int
 ) -> Sequence[User]:
@@ -55,14 +60,15 @@ async def users_of(
 
 
 async def create(
-    control: ControlContext, actor: Principal, tenant: TenantId, new: NewUser
+    control: ControlContext, actor: Principal, named: str | None, new: NewUser
 ) -> tuple[User, NewToken]:
-    """Make a user with a token and a runtime.
+    """Make a user with a token and a runtime, in the tenant named or in one's own.
 
     Raises `Unfit`, `Invalid`, `UserExists`, `RuntimeTaken`, and `Forbidden` where more is given
     than the actor has.
     """
-    if not is_over(actor, tenant):
+    tenant = tenant_of(actor, named)
+    if tenant == NOWHERE:
         raise Forbidden(
             "This is another tenant.", reason_code="tenant_forbidden", required_role="admin",
             resource_class="user", action="write",
