@@ -120,7 +120,7 @@ async def a_gateway(folder: Path, options: Options | None = None) -> AsyncGenera
     options = options or Options()
     async with (
         audited(folder / "control", clock=options.clock) as chains,
-        _a_runtime(folder, options) as (runtime, runner),
+        _a_runtime(folder, options, options.control or chains) as (runtime, runner),
     ):
         control = options.control or chains
         closing = Closing()
@@ -160,10 +160,10 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _a_runtime(
-    folder: Path, options: Options
+    folder: Path, options: Options, control: ControlContext
 ) -> AsyncIterator[tuple[RuntimeContext, Runner]]:
     egress, pools, hub = an_egress(), Pools(), Hub()
-    runner = Runner(RunnerConfig(holder="a test"))
+    runner = Runner(RunnerConfig(holder="a test"), control.audit)
     registry = registry_of(options.features, RULES)
 
     def mail(_run_ids: Sequence[RunId]) -> None:

@@ -1,12 +1,11 @@
 """The key that signs audit chains: Ed25519, in a file of its own beside the data."""
 
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from perdure.errors import Invalid, Unavailable
-from perdure.ids import new_id
+from perdure.adapters.keyfiles import key_in
+from perdure.errors import Invalid
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     )
 
 KEY_ID_LETTERS: Final = 16
-RAW_BYTES: Final = 32
 
 
 class Ed25519Notary:
@@ -88,41 +86,8 @@ def key_id_of(public: bytes) -> str:
 
 
 def open_notary(path: Path) -> Ed25519Notary:
-    """The notary whose key is in a file, which is made for its owner alone where it is not there.
-
-    Raises `Unavailable` where the file holds something else, or cannot be read or made.
-    """
-    try:
-        secret = _made(path) if not path.exists() else path.read_bytes()
-    except OSError as failed:
-        raise Unavailable(f"the key of the audit cannot be read or made: {path}: {failed.strerror}") from failed  # fmt: skip
-    if len(secret) != RAW_BYTES:
-        raise Unavailable(f"{path} holds no key of the audit: that is {RAW_BYTES} bytes")
-    return Ed25519Notary(secret)
-
-
-def _made(path: Path) -> bytes:
-    """A new key, on disk before anybody signs with it. What another process made at the same moment stands."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{new_id()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, os.urandom(RAW_BYTES))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return path.read_bytes()
+    """The notary whose key is in a file, which is made where it is not there. Raises `Unavailable`."""
+    return Ed25519Notary(key_in(path, "the audit"))
 
 
 def _public_of(pem: bytes) -> "Ed25519PublicKey":

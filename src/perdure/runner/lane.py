@@ -46,6 +46,8 @@ class Lane:
         self.look = anyio.Event()  # the stores have something that nobody has delivered
         self.tick = anyio.Event()  # a wait may be due earlier than the timers think
         self.next_due: str | None = None
+        self.kept = anyio.Event()  # the plane has an entry for the audit
+        self.carrying = True  # such entries may be on their way
         self.group: TaskGroup | None = None  # of everything that happens for this plane
         self.looking = 1  # looks at the stores that are to end; the first is due at once
         self.closing = anyio.Event()
@@ -60,7 +62,8 @@ class Lane:
     def idle(self) -> bool:
         """Whether nothing is in hand, and nothing is known that the stores have for anybody."""
         waits = self.looking or self.look.is_set() or self.taken_up or self.left_some
-        return self.rests() and not waits and not self.hot.active()
+        hands_over = self.carrying or self.kept.is_set()
+        return self.rests() and not waits and not hands_over and not self.hot.active()
 
     @property
     def registry(self) -> Registry:
@@ -154,6 +157,10 @@ class Lane:
         if self.left_some and self.taken_up <= self.effects_at_once // 2:
             self.left_some = False
             self.look_again()
+
+    def has_kept(self) -> None:
+        """Have what the plane keeps for the audit handed over soon."""
+        self.kept.set()
 
     def look_again(self) -> None:
         """Ask the stores what there is to do."""

@@ -7,6 +7,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from perdure.kernel.model import Decision, Effect, Hold, Release
+from perdure.runner.carry import carry, until_kept
 from perdure.runner.claim import claim, effects
 from perdure.runner.config import RunnerConfig
 from perdure.runner.drive import drive
@@ -17,6 +18,7 @@ from perdure.runner.supervise import RESTART_S, containing, keep_going
 from perdure.runner.timers import deliver_due, until_due
 from perdure.runner.turns import Turns
 from perdure.runtimes.context import RuntimeContext
+from perdure.stores.audit import AuditStore
 from perdure.stores.outbox import Pending
 
 
@@ -25,9 +27,10 @@ class Runner:
 
     moves: Final = True
 
-    def __init__(self, config: RunnerConfig) -> None:
-        """Work as `config` says."""
+    def __init__(self, config: RunnerConfig, audit: AuditStore | None = None) -> None:
+        """Work as `config` says; what planes keep for the audit is handed over to `audit`."""
         self.config = config
+        self._audit = audit
         self.lanes: list[Lane] = []
         self._stop = anyio.Event()
         self._group: TaskGroup | None = None
@@ -38,6 +41,9 @@ class Runner:
         runtime.hub.tell_also(lane.heard)
         runtime.hub.on_hint(lambda _run_id: lane.look_again())
         runtime.hub.on_mail(lambda _run_ids: lane.look_again())
+        if self._audit is not None:
+            runtime.hub.on_hint(lambda _run_id: lane.has_kept())
+            runtime.plane.audit.listen(lane.has_kept)
         self.lanes.append(lane)
         if self._group is not None:
             self._group.start_soon(self._tend, lane)
@@ -99,7 +105,7 @@ class Runner:
             lane.looking -= 1
             loops: Sequence[tuple[str, Callable[[Lane], Awaitable[None]]]] = (
                 ("drive", self._driving), ("look", self._looking),
-                ("timers", self._timing), ("renew", self._renewing),
+                ("timers", self._timing), ("renew", self._renewing), ("carry", self._carrying),
             )  # fmt: skip
             for name, loop in loops:
                 group.start_soon(keep_going, name, loop, lane)
@@ -143,6 +149,12 @@ class Runner:
             if keys:
                 until = lane.leased_until()
                 await lane.runtime.plane.outbox.renew(self.config.holder, keys, until=until)
+
+    async def _carrying(self, lane: Lane) -> None:
+        while self._audit is not None and not lane.stopping:
+            await carry(lane, self._audit)
+            await until_kept(lane)
+        lane.carrying = False
 
     # --- work --------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The audit chains of the tenants, and in each plane the rows that are on their way to one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -111,6 +111,10 @@ class PlaneAudit(Protocol):
 
     They are put there in the transaction of what they tell, by the stores that change something.
     """
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called, on the event loop, whenever this process has kept something here."""
+        ...
 
     async def add(self, entry: Entry) -> None:
         """Keep an entry that tells of no change in the plane's own stores; return after it is on disk."""

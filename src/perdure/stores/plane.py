@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from perdure.stores.artifacts import ArtifactStore
+from perdure.stores.audit import PlaneAudit
 from perdure.stores.bundles import BundleStore
 from perdure.stores.inbox import InboxStore
 from perdure.stores.outbox import OutboxStore
@@ -41,6 +42,11 @@ class Plane(Protocol):
     @property
     def bundles(self) -> BundleStore:
         """Installed bundles."""
+        ...
+
+    @property
+    def audit(self) -> PlaneAudit:
+        """What was done here, on its way to the tenant's chain."""
         ...
 
     @property

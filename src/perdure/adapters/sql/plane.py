@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql.agenda import next_due
 from perdure.adapters.sql.artifacts import SqlArtifacts
+from perdure.adapters.sql.audit_pending import SqlPlaneAudit
 from perdure.adapters.sql.batches import Mail, Probe, SqlBatches, Told
 from perdure.adapters.sql.bundles import SqlBundles
 from perdure.adapters.sql.dialect import Database, Facts
@@ -99,12 +100,13 @@ class SqlPlane:
         self._batches = SqlBatches(database, content, told, config.probe, mark)
         self._writer = Writer(self._batches, config.pools.writers, loop, config.pools.company)
         self._reader = Reader(database, config.pools.readers, loop)
-        self.runs: Final = SqlRuns(self._reader, self._writer, content)
+        self.audit: Final = SqlPlaneAudit(self._reader, self._writer)
+        self.runs: Final = SqlRuns(self._reader, self._writer, content, self.audit)
         self.outbox: Final = SqlOutbox(self._reader, self._writer)
-        self.inbox: Final = SqlInbox(self._reader, self._writer)
+        self.inbox: Final = SqlInbox(self._reader, self._writer, self.audit)
         self.waits: Final = SqlWaits(self._reader)
         self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content)
-        self.bundles: Final = SqlBundles(self._reader, self._writer, content)
+        self.bundles: Final = SqlBundles(self._reader, self._writer, content, self.audit)
         self._closed = False
         self._at_closing: list[Callable[[], None]] = []
 
