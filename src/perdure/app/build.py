@@ -10,6 +10,7 @@ from perdure.adapters.addresses import rules_of
 from perdure.adapters.egress import Egress
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators, OpenRuntime
+from perdure.app.auditing import open_recorder
 from perdure.app.control import first_admin, open_control, open_credentials, open_ground
 from perdure.app.features import features_of
 from perdure.app.planes import RUNTIME, TENANT, Listeners, folder_of, open_plane
@@ -69,10 +70,11 @@ async def build(
         for feature in registry.features:
             if feature.lifespan is not None:
                 await stack.enter_async_context(feature.lifespan())
-        runner = Runner(_runner_config(settings, probe)) if with_runner else None
         hub = Hub([listener for feature in registry.features for listener in feature.observers])
         ground = await open_ground(stack, settings)
         control = await open_control(stack, settings, ground, clock)
+        recorder = await open_recorder(stack, control)
+        runner = Runner(_runner_config(settings, probe), control.audit) if with_runner else None
         first_token = await first_admin(settings, control)
         credentials = await open_credentials(stack, settings, control)
         plane = await open_plane(stack, settings, ground, clock, Listeners(hub, runner, probe))
@@ -88,7 +90,7 @@ async def build(
             Collaborators(
                 registry=registry, open_runtime=_opener(runtime), credentials=credentials, clock=clock,
                 settings=_api_settings(settings), ready=[runtime.plane.ready], closing=closing,
-                control=control,
+                control=control, recorder=recorder,
             )
         )  # fmt: skip
         yield App(settings, api, runner, runtime, closing, control, first_token)
