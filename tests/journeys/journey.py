@@ -91,7 +91,9 @@ async def travel(
         load.allow(len(keys))
         await unless_failing(asyncio.gather(*starting), *background)
         load.settling = 0.0
-        await unless_failing(until_quiet(journey.wire, "review", "child"), *background)
+        await unless_failing(
+            until_quiet(journey.wire, "review", "child", disk=journey.disk), *background
+        )
     finally:
         load.over = True
         await asyncio.gather(*background, return_exceptions=True)
@@ -118,7 +120,7 @@ async def arrive(journey: Journey) -> None:
     await check(journey.wire, journey.witness, read, journey.disk)
     journey.load.settling, journey.load.over = 1.0, False
     settling = asyncio.ensure_future(journey.load.answer())
-    await unless_failing(until_quiet(journey.wire), settling)
+    await unless_failing(until_quiet(journey.wire, disk=journey.disk), settling)
     journey.load.over = True
     await settling
     read = await books(journey.wire, journey.counter, journey.witness)
