@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from perdure.api.collaborators import ApiSettings
 from perdure.api.middleware import Slots, enter_runtime, is_protected
 from perdure.errors import TooMany
+from perdure.identity.access import ADMIN
 from perdure.identity.credentials import local_admin
 from tests.support.gateway import (
     BEARER,
@@ -21,8 +22,10 @@ from tests.support.gateway import (
     a_straight_bundle,
     served,
 )
+from tests.support.signing import a_town
 
 pytestmark = pytest.mark.anyio
+NO_BRACES = str.maketrans("", "", "{}")
 NOBODY = {"authorization": ""}
 SMALL = ApiSettings(
     body_bytes_max=1_000, upload_bytes_max=2_000, upload_slack_bytes=500, requests_at_once=2,
@@ -62,11 +65,50 @@ async def test_also_where_there_is_no_route(gateway: Gateway) -> None:
     assert not is_protected("/api/gatewayish")
 
 
-async def test_what_a_client_says_of_itself_changes_nothing(gateway: Gateway) -> None:
-    forged = {"x-user-id": "root", "x-tenant-id": "other", "x-forwarded-user": "root"}
-    answer = await gateway.get("/me?user_id=root&runtime_id=other", headers=forged)
-    assert answer.json()["principal"]["user_id"] == "local-admin"
-    assert answer.json()["principal"]["runtime_id"] == "admin"
+FORGED = {
+    "user_id": "ada", "tenant_id": "other", "runtime_id": "admin", "owner_id": "ada", "all_owners": "true",
+    "workspace_root": "/", "principal": "ada", "roles": "admin",
+}  # fmt: skip
+
+
+async def test_promise_04_what_a_client_says_of_itself_changes_nothing(tmp_path: Path) -> None:
+    headers = {f"x-{name.replace('_', '-')}": value for name, value in FORGED.items()}
+    headers |= {
+        "x-forwarded-user": "ada",
+        "x-remote-user": "ada",
+        "remote-user": "ada",
+        "x-admin": "1",
+    }
+    async with a_town(tmp_path) as town:
+        plain = await town.gateway.get("/me", headers=town.bearer("bob"))
+        forged = {**headers, **town.bearer("bob")}
+        assert (await town.gateway.get("/me", params=FORGED, headers=forged)).json() == plain.json()
+        started = await town.gateway.post(
+            "/runs/start", {"flow_id": "straight:main", **FORGED}, headers=forged
+        )
+        assert started.status_code in (200, 422)
+        for action in ("/audit/tail", "/audit"):
+            assert (
+                await town.gateway.get(action, params=FORGED, headers=forged)
+            ).status_code == 403
+        assert (await town.gateway.get("/me", headers={**headers, **NOBODY})).status_code == 401
+
+
+async def test_promise_14_nothing_that_is_sent_makes_nobody_an_admin(tmp_path: Path) -> None:
+    local = {"host": "localhost", "x-forwarded-for": "127.0.0.1", "x-forwarded-host": "localhost"}
+    odd = [
+        {}, local, {"authorization": "Bearer "}, {"authorization": "Bearer null"}, {"authorization": "Basic YTpi"},
+        {"cookie": "abstractgateway_session="}, {"x-abstractgateway-session": "agws_admin.x"},
+        {"x-http-method-override": "OPTIONS"}, {"origin": "http://localhost:1"},
+    ]  # fmt: skip
+    async with a_town(tmp_path, installation=False) as town:
+        rules, actions = town.gateway.app.state.collaborators.rules, town.gateway.app.state.actions
+        of_admins = [at for at, action in actions.items() if rules[action].roles == {ADMIN}]
+        assert of_admins
+        for method, path in of_admins:
+            for headers in [*odd, {"authorization": f"Bearer {TOKEN}"}]:
+                answer = await town.gateway.client.request(method, path.translate(NO_BRACES), headers={**NOBODY, **headers})  # fmt: skip
+                assert answer.status_code in (401, 429), (method, path, headers)
 
 
 async def test_promise_15_wrong_tokens_are_locked_out_and_the_right_one_never_is(
@@ -85,12 +127,39 @@ async def test_promise_15_wrong_tokens_are_locked_out_and_the_right_one_never_is
 # --- from where ------------------------------------------------------------------------------------
 
 
-async def test_a_page_of_another_site_is_refused_on_every_method(gateway: Gateway) -> None:
-    evil = {"origin": "http://evil.example"}
-    for method in ("GET", "POST", "OPTIONS"):
-        answer = await gateway.client.request(method, "/api/gateway/me", headers=evil)
-        assert (answer.status_code, answer.json()["reason_code"]) == (403, "origin_not_allowed")
-        assert "access-control-allow-origin" not in answer.headers
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "http://localhost:1.evil.example", "http://gateway.evil"],
+)
+async def test_promise_28_a_page_of_another_site_is_refused_on_every_method(
+    gateway: Gateway, origin: str
+) -> None:
+    evil = {"origin": origin}
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        for path in ("/me", "/session/login", "/runs/x/ledger/stream", "/runs/start", "/never"):
+            for headers in (evil, evil | NOBODY, evil | {"access-control-request-method": "POST"}):
+                answer = await gateway.client.request(
+                    method, f"/api/gateway{path}", headers=headers
+                )
+                assert answer.status_code == 403
+                assert "access-control-allow-origin" not in answer.headers
+                if method != "HEAD":
+                    assert answer.json()["reason_code"] == "origin_not_allowed"
+
+
+async def test_promise_28_the_server_s_own_pages_may_ask(gateway: Gateway) -> None:
+    for origin in ("http://gateway", "https://gateway"):
+        answer = await gateway.get("/me", headers={"origin": origin})
+        assert answer.headers["access-control-allow-origin"] == origin
+    forged = {"origin": "http://elsewhere", "x-forwarded-host": "elsewhere"}
+    assert (await gateway.get("/me", headers=forged)).status_code == 403
+
+
+async def test_a_header_that_says_who_asks_is_not_said_twice(gateway: Gateway) -> None:
+    for name in ("authorization", "origin", "x-abstractgateway-session", "x-abstractgateway-csrf"):
+        twice = [(name, "http://localhost:1"), (name, "http://localhost:2")]
+        answer = await gateway.client.get("/api/gateway/me", headers=twice)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
 async def test_a_listed_page_may_ask_and_read(gateway: Gateway) -> None:
@@ -243,7 +312,7 @@ def logs() -> Iterator[list[dict[str, object]]]:
         yield entries  # type: ignore[misc]  # mutable mappings with text for keys
 
 
-async def test_the_log_has_a_line_for_each_request_and_nothing_that_a_person_wrote(
+async def test_promise_66_the_log_has_a_line_for_each_request_and_nothing_that_a_person_wrote(
     tmp_path: Path, logs: list[dict[str, object]]
 ) -> None:
     async with a_gateway(tmp_path, Options(settings=ApiSettings())) as gateway:
@@ -259,3 +328,24 @@ async def test_the_log_has_a_line_for_each_request_and_nothing_that_a_person_wro
     told = repr(lines)
     assert "private" not in told
     assert TOKEN not in told
+
+
+async def test_promise_16_no_token_session_or_csrf_value_is_in_any_line(
+    tmp_path: Path, logs: list[dict[str, object]]
+) -> None:
+    loud = ApiSettings(lockout_after=2)
+    async with a_town(tmp_path, loud) as town, town.browser("alice") as alice:
+        secrets = [*town.tokens.values(), alice.session, alice.csrf, "a-wrong-one", "in-a-query"]
+        for path in ("/me", "/never", "/runs?token=in-a-query", "/audit"):
+            await alice.ask("GET", path)
+            await alice.ask("POST", path, csrf="a-wrong-one")
+            await town.gateway.get(path, headers=town.bearer("bob"))
+            await town.gateway.get(path, headers={"authorization": "Bearer a-wrong-one"})
+        await alice.sign_in("alice", town.tokens["bob"])
+        await alice.sign_in("a-wrong-one", "a-wrong-one")
+    told = repr(logs)
+    assert len(logs) > 15
+    for secret in secrets:
+        assert secret not in told
+        assert secret.rpartition("_")[2] not in told
+    assert {line["principal"] for line in logs if line["event"] == "request"} >= {"acme/alice", "acme/bob", None}  # fmt: skip
