@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
+from perdure.api.cookies import CookieNames
+from perdure.errors import Invalid
 from perdure.identity.access import RULES
 from perdure.identity.credentials import SingleToken
 from perdure.registry.registry import registry_of
@@ -25,6 +29,24 @@ def test_pages_need_a_credential_unless_only_this_machine_reaches_them() -> None
     assert opened.rules_at_home["docs:read"].public
     assert not opened.rules_at_home["run:read"].public
     assert not opened.rules["docs:read"].public
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"allowed_origins": ("*",)},
+        {"allowed_origins": ("localhost:3000",)},
+        {"proxy_addresses": ("banana",)},
+        {"cookies": CookieNames(session="a b")},
+        {"cookies": CookieNames(csrf_header="x\r\ny")},
+        {"cookies": CookieNames(session="same", csrf="SAME")},
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused_before_anybody_asks(
+    settings: dict[str, Any],
+) -> None:
+    with pytest.raises(Invalid):
+        ApiSettings(**settings)
 
 
 def test_closing_is_told_to_whoever_still_listens() -> None:

@@ -7,8 +7,11 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from perdure.api.acts import Recorder
-from perdure.api.cookies import CookieNames
+from perdure.api.cookies import CookieNames, checked_name
+from perdure.api.origins import Origins
+from perdure.api.proxies import Proxies
 from perdure.clock import Clock, SystemClock
+from perdure.errors import Invalid
 from perdure.identity.access import OPEN_ON_LOOPBACK, Rule, opened
 from perdure.identity.credentials import Credentials
 from perdure.identity.principal import Principal
@@ -46,6 +49,14 @@ class ApiSettings:
     on_loopback: bool = False
     access_logged: bool = True
     features_off: tuple[str, ...] = ()  # installed, and left out on purpose
+
+    def __post_init__(self) -> None:
+        """Look at what only the first request would. Raises `Invalid` for what cannot be meant."""
+        Origins(self.allowed_origins)
+        Proxies(self.trusted_proxies, self.proxy_addresses)
+        names = [checked_name(name) for name in self.cookies[:4]]
+        if len({name.lower() for name in names}) < len(names):
+            raise Invalid("The cookies and headers of browser sessions have four different names.")
 
 
 class Closing:

@@ -10,6 +10,7 @@ from perdure.adapters.addresses import rules_of
 from perdure.adapters.egress import Egress
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators, OpenRuntime
+from perdure.api.cookies import CookieNames
 from perdure.app.auditing import open_recorder
 from perdure.app.control import first_admin, open_control, open_credentials, open_ground
 from perdure.app.features import features_of
@@ -124,10 +125,20 @@ def _opener(runtime: RuntimeContext) -> OpenRuntime:
 def _api_settings(settings: Settings) -> ApiSettings:
     return ApiSettings(
         allowed_origins=settings.allowed_origins,
+        trusted_proxies=settings.trusted_proxies,
+        proxy_addresses=settings.trusted_proxy_addresses,
+        hsts_s=settings.hsts_s,
+        cookies=CookieNames(
+            settings.session_cookie, settings.csrf_cookie, settings.session_header,
+            settings.csrf_header, settings.host_cookies,
+        ),
+        lockout_after=settings.lockout_after,
+        lockout_base_s=settings.lockout_base_s,
+        lockout_max_s=settings.lockout_max_s,
         body_bytes_max=settings.max_body_bytes,
         upload_bytes_max=settings.max_bundle_bytes,
         requests_at_once=settings.max_concurrency,
         streams_at_once=settings.max_streams,
         on_loopback=settings.host in LOCAL_HOSTS,
         features_off=settings.features_off,
-    )
+    )  # fmt: skip

@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from perdure.api.cookies import CookieNames
 from perdure.errors import Invalid
 
 PREFIX: Final = "PERDURE_"
@@ -32,11 +33,15 @@ CONFIG: Final = PREFIX + "CONFIG"
 PROVIDER_NAME: Final = re.compile(
     r"^PERDURE_PROVIDER_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(BASE_URL|API_KEY)$"
 )
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 REFUSED: Final = {
     "ABSTRACTGATEWAY_SECURITY": "security cannot be switched off",
     "ABSTRACTGATEWAY_PROTECT_READ": "reads are always protected",
     "ABSTRACTGATEWAY_PROTECT_WRITE": "writes are always protected",
+}
+REFUSED_ON: Final = {
+    "ABSTRACTGATEWAY_DEV_READ_NO_AUTH": "reads need a credential, from this machine as well",
 }
 
 
@@ -117,6 +122,25 @@ class Settings(BaseSettings):
         "browser origins that may ask, separated by commas; `*` stands for a port or a label",
         "ALLOWED_ORIGINS",
     )
+    trusted_proxies: int = _setting(
+        0, "proxies before this server whose X-Forwarded-* is believed, counted from the right", "TRUST_PROXY",
+        ge=0, le=32,
+    )  # fmt: skip
+    trusted_proxy_addresses: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (), "addresses and networks of those proxies, separated by commas", shown="any"
+    )
+    hsts_s: int = _setting(0, "how long browsers that came by TLS come by nothing else, in seconds; 0 for as they like", ge=0)  # fmt: skip
+    session_cookie: str = _setting(CookieNames().session, "the name of the session's cookie", "SESSION_COOKIE")  # fmt: skip
+    csrf_cookie: str = _setting(CookieNames().csrf, "the name of the CSRF cookie", "CSRF_COOKIE")
+    session_header: str = _setting(CookieNames().session_header, "the header that shows a session", "SESSION_HEADER")  # fmt: skip
+    csrf_header: str = _setting(CookieNames().csrf_header, "the header that shows its CSRF token", "CSRF_HEADER")  # fmt: skip
+    host_cookies: bool = _setting(
+        False,
+        "under TLS, `__Host-` before the cookies' names: no neighbour of the host can set them",
+    )
+    lockout_after: int = _setting(5, "failures until a credential is locked at an address", "LOCKOUT_AFTER", ge=1)  # fmt: skip
+    lockout_base_s: float = _setting(1.0, "how long the first time, in seconds; then twice as long", "LOCKOUT_BASE_S", gt=0)  # fmt: skip
+    lockout_max_s: float = _setting(60.0, "how long at most, in seconds", "LOCKOUT_MAX_S", gt=0)
     max_body_bytes: int = _setting(256_000, "the largest request body", "MAX_BODY_BYTES", ge=1024)
     max_bundle_bytes: int = _setting(
         75 * 1024 * 1024, "the largest bundle to upload", "MAX_BUNDLE_BYTES", ge=1024
@@ -182,7 +206,12 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "allowed_origins", "features_off", "egress_allow", "egress_loopback_ports", mode="before"
+        "allowed_origins",
+        "features_off",
+        "trusted_proxy_addresses",
+        "egress_allow",
+        "egress_loopback_ports",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -194,6 +223,13 @@ class Settings(BaseSettings):
     @classmethod
     def _data_dir(cls, value: Any) -> Any:
         return value or _data_home()
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        """The gateway that this one replaces has one proxy or none."""
+        said = str(value).strip().lower()
+        return 1 if said in YES else 0 if said in NO else value
 
     @field_validator("user_auth", mode="before")
     @classmethod
@@ -303,9 +339,10 @@ def _is_provider(name: str) -> bool:
 
 def read_settings(**given: Any) -> Settings:
     """Read all settings once; `given` is what the command line says. Raises `Invalid`."""
-    for name, why in REFUSED.items():
-        if os.environ.get(name, "").strip().lower() in ("0", "false", "no", "off"):
-            raise Invalid(f"{name} is refused: {why}", setting=name)
+    for names, said in ((REFUSED, NO), (REFUSED_ON, YES)):
+        for name, why in names.items():
+            if os.environ.get(name, "").strip().lower() in said:
+                raise Invalid(f"{name} is refused: {why}", setting=name)
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -343,7 +380,11 @@ def file_names() -> set[str]:
 
 def unknown_names() -> list[str]:
     """Names in the environment that look like settings of this program and are none."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG} | set(REFUSED)
+    known = (
+        {PREFIX + name.upper() for name in Settings.model_fields}
+        | {CONFIG}
+        | {*REFUSED, *REFUSED_ON}
+    )
     for name in Settings.model_fields:
         known.update(old_names(name))
     ours = (name for name in os.environ if name.startswith((PREFIX, OLD_PREFIX)))
