@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from perdure.app.commands import (
+    audit,
     bundles,
     doctor,
     ledger,
@@ -68,6 +69,7 @@ app.command("show")(runs.show_run)
 _add(ledger.ledger, runs.answer, runs.pause, runs.resume, runs.cancel, ledger.verify)
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(models.app, name="models")
+app.add_typer(audit.app, name="audit")
 _add(settings.settings, doctor.doctor, openapi.openapi)
 
 
