@@ -26,11 +26,12 @@ def made(
     control: ControlContext, tenant: TenantId, user: UserId, *, name: str = MAIN, expires_at: str | None = None
 ) -> NewToken:  # fmt: skip
     """A new token that nobody keeps yet. Raises `Unfit` where it would be over before it begins."""
-    if expires_at is not None and time_of(expires_at) <= control.clock.now():
+    ends = None if expires_at is None else time_of(expires_at)
+    if ends is not None and ends <= control.clock.now():
         raise Unfit("expires_at: that time has passed.")
     shown = Shown(new_token_id(), new_secret())
     token = kept_of(control, shown, tenant, user, name)
-    return NewToken(text_of_token(*shown), replace(token, expires_at=expires_at))
+    return NewToken(text_of_token(*shown), replace(token, expires_at=ends and text_of(ends)))
 
 
 def kept_of(
