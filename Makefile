@@ -23,8 +23,8 @@ setup: $(DEV_STAMP)  ## Create .venv and install what is missing in it
 # While the product runs it has the terminal to itself, so that Ctrl-C ends it and not make: the product
 # says goodbye and make ends well. Ctrl-Z is off, since make would not notice it.
 run: $(RUN_STAMP)  ## Set up what is missing and start the product; Ctrl-C ends it
-	@$(BIN)/perdure models install
-	@if [ -t 0 ]; then trap '' TSTP; set -m; $(BIN)/perdure quickstart; else exec $(BIN)/perdure quickstart; fi
+	@start="$(BIN)/perdure quickstart --install-model"; \
+		if [ -t 0 ]; then trap '' TSTP; set -m; $$start; else exec $$start; fi
 
 test: $(DEV_STAMP)  ## Set up what is missing and run every suite, on SQLite and on Postgres
 	@$(BIN)/perdure models install
