@@ -227,6 +227,7 @@ async def test_what_nobody_has_is_listed_in_pages(kept: Control) -> None:
     rest = await principals.kept_runtimes(ACME, after=first[-1].runtime, limit=2)
     assert [it.runtime for it in (*first, *rest)] == ["alice", "bob", "carl"]
     assert await principals.kept_runtimes(BETA, after=None, limit=2) == []
+    assert [it.runtime for it in await principals.purging(limit=9)] == ["bob"]
 
 
 async def test_a_runtime_is_served_while_its_user_is_there_and_enabled(kept: Control) -> None:

@@ -108,6 +108,10 @@ class PrincipalStore(Protocol):
         """
         ...
 
+    async def purging(self, *, limit: int) -> Sequence[RuntimeEntry]:
+        """Runtimes of all tenants whose purge has begun and not ended, ordered by their ids."""
+        ...
+
     async def release(self, tenant: TenantId, runtime: RuntimeId) -> bool:
         """Forget a runtime that is being purged, whose data are gone; whether it was there."""
         ...

@@ -193,6 +193,13 @@ class SqlPrincipals:
             lambda session: runtimes.mark_purging(session, tenant, runtime, at)
         )
 
+    async def purging(self, *, limit: int) -> Sequence[RuntimeEntry]:
+        """Runtimes of all tenants whose purge has begun and not ended."""
+        rows = await self._transactions.read(
+            lambda session: session.all(runtimes.BEING_PURGED, _limit=limit)
+        )
+        return [runtimes.entry_of(row) for row in rows]
+
     async def release(self, tenant: TenantId, runtime: RuntimeId) -> bool:
         """Forget a runtime that is being purged; whether it was there."""
         gone = await self._transactions.write(

@@ -45,6 +45,12 @@ KEPT_FOR: Final = Sql(
     )
     .order_by(runtimes.c.updated_at.desc(), runtimes.c.runtime)
 )
+BEING_PURGED: Final = Sql(
+    select(*_COLUMNS)
+    .where(_PURGING)
+    .order_by(runtimes.c.tenant, runtimes.c.runtime)
+    .limit(bindparam("_limit"))
+)
 IS_SERVED: Final = Sql(
     select(literal_column("1"))
     .select_from(runtimes)
