@@ -101,7 +101,10 @@ async def _tried(
             dispatched_at = text_of(began)
             if not await _marked(lane, hot, pending, dispatched_at):
                 return None
-        outcome = await _called(kind, pending, context, under_way)
+        begun = _begun(kind, pending, context)
+        outcome = (
+            await _ended(begun, kind, pending, under_way) if isinstance(begun, Begun) else begun
+        )
     lane.config.probe("after_act")
     if isinstance(outcome, Unknown) and dispatched_at is not None and kind.probe is not None:
         outcome = await _asked(kind, pending, context, under_way)
@@ -153,36 +156,40 @@ async def _dispatched(lane: Lane, pending: Pending, at: str) -> bool:
     return marked
 
 
-async def _called(
-    kind: EffectKind, pending: Pending, context: EffectContext, under_way: UnderWay
-) -> Outcome:
-    """Call the handler under the effect's timeout; whatever it does, there is an outcome."""
+def _begun(kind: EffectKind, pending: Pending, context: EffectContext) -> Outcome | Begun[Outcome]:
+    """Call the handler: what it waits for is still to be awaited; where it waits for nothing, its outcome."""
     effect = pending.effect
     with containing("effect", kind=effect.kind, key=pending.key) as contained:
         try:
             begun = Begun(kind.handle(effect, context))
-            if begun.ended:
-                return _kept(begun.value)
-            return await _awaited(begun, effect.timeout_s or kind.timeout_s, under_way)
+            return _kept(begun.value) if begun.ended else begun
+        except asyncio.CancelledError as ended:
+            raise HandlerEnded from ended  # by its own doing: it has not waited for anything yet
+    return _bug(effect.effect_class, contained.bug or "")
+
+
+async def _ended(
+    begun: Begun[Outcome], kind: EffectKind, pending: Pending, under_way: UnderWay
+) -> Outcome:
+    """Await the handler under the effect's timeout; whatever it does, there is an outcome."""
+    effect = pending.effect
+    timeout_s = effect.timeout_s or kind.timeout_s
+    with containing("effect", kind=effect.kind, key=pending.key) as contained:
+        timeout = under_way.within(timeout_s)
+        try:
+            async with timeout:
+                return _kept(await begun)
+        except TimeoutError:
+            if not timeout.expired():
+                raise  # the handler's own
+            return Unknown(f"no outcome within {timeout_s:g} s")
         except asyncio.CancelledError as ended:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             raise HandlerEnded from ended  # nobody asked for it: something that it awaited was
+        finally:
+            under_way.ended()
     return _bug(effect.effect_class, contained.bug or "")
-
-
-async def _awaited(begun: Begun[Outcome], timeout_s: float, under_way: UnderWay) -> Outcome:
-    """The outcome of a handler that waits for something, which it does no longer than it may."""
-    timeout = under_way.within(timeout_s)
-    try:
-        async with timeout:
-            return _kept(await begun)
-    except TimeoutError:
-        if not timeout.expired():
-            raise  # the handler's own
-        return Unknown(f"no outcome within {timeout_s:g} s")
-    finally:
-        under_way.ended()
 
 
 class HandlerEnded(Exception):
@@ -191,7 +198,7 @@ class HandlerEnded(Exception):
 
 def _kept(outcome: Outcome) -> Outcome:
     """An outcome that records can keep. Raises `TypeError` for what is no outcome."""
-    if not isinstance(outcome, Ok | Failed | Unknown):
+    if not isinstance(outcome, Outcome):
         raise TypeError(type(outcome).__name__)
     if not isinstance(outcome, Unknown) and (fault := fault_of(outcome.result)):
         return Failed("not_json", f"the result holds {fault}")

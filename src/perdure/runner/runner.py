@@ -21,6 +21,8 @@ from perdure.runtimes.context import RuntimeContext
 from perdure.stores.audit import AuditStore
 from perdure.stores.outbox import Pending
 
+_IN_TURN: Final = (Hold, Release)
+
 
 class Runner:
     """Moves the runs of all open planes. `serve` lasts as long as the runner."""
@@ -140,6 +142,7 @@ class Runner:
         while not lane.stopping:
             await deliver_due(lane)
             await self._take_all_up(lane, await effects(lane))
+            lane.timed = True
             await until_due(lane)
 
     async def _renewing(self, lane: Lane) -> None:
@@ -234,7 +237,7 @@ class Runner:
                     delivery = hot.queue.popleft()
                     decision = await drive(lane, hot, delivery)
                     hot.failures = 0
-                    if isinstance(delivery.event, Hold | Release):
+                    if isinstance(delivery.event, _IN_TURN):
                         lane.look_again()  # the next in turn may be given out now
                     if decision is not None:
                         self._probe(decision)
