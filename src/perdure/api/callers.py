@@ -41,15 +41,11 @@ class Callers:
         self.shown_by: Final = (b"authorization", self._session)
         self.once: Final = frozenset({b"authorization", b"origin", b"host", self._session, self._csrf})  # fmt: skip
 
-    async def arrive(self, headers: Sent, seen: Seen) -> Caller:
-        """Who a request is from; a wrong token is counted. Raises `Unauthenticated`, or `TooMany` instead."""
-        try:
-            return await self.find(headers, secure=seen.secure)
-        except Unauthenticated:
-            shown = shown_in(headers)
-            if shown is not None:
-                self.lockout.failed(seen.address, shown)
-            raise
+    def failed(self, headers: Sent, seen: Seen) -> None:
+        """Count a token that was not good. Raises `TooMany` where there were too many such."""
+        shown = shown_in(headers)
+        if shown is not None:
+            self.lockout.failed(seen.address, shown)
 
     async def find(self, headers: Sent, *, secure: bool) -> Caller:
         """Who a request is from. Beside a bearer token, right or wrong, no session is looked at.

@@ -107,7 +107,7 @@ class Gate:
                 (b"strict-transport-security", b"max-age=%d" % self._settings.hsts_s)
             )
         visit.check_headers(self._callers.once)
-        if await self._answered_at_once(visit):
+        if b"origin" in visit.headers and await self._answered_at_once(visit):
             return
         slots = self._streams if visit.scope["path"].endswith("/ledger/stream") else self._requests
         with slots.one():
@@ -118,9 +118,7 @@ class Gate:
 
     async def _answered_at_once(self, visit: Visit) -> bool:
         """Look where the request comes from; answer it here if its browser only asks whether it may."""
-        origin = visit.headers.get(b"origin")
-        if origin is None:
-            return False
+        origin = visit.headers[b"origin"]
         host, secure = visit.seen.host, visit.seen.secure
         self._origins.check(origin.decode("latin-1"), host, secure=secure)
         asked = visit.headers.get(b"access-control-request-method")
@@ -141,15 +139,18 @@ class Gate:
             if path == SIGN_IN:
                 check_site(visit.scope["method"], visit.headers)
             return
-        if not is_protected(path):
+        protected = is_protected(path)
+        if not protected:
             state["at_home"] = self._settings.on_loopback and is_at_home(visit.scope, visit.headers)
         try:
-            caller = await self._callers.arrive(visit.headers, visit.seen)
+            caller = await self._callers.find(visit.headers, secure=visit.seen.secure)
         except Unauthenticated:
-            if is_protected(path):
+            self._callers.failed(visit.headers, visit.seen)
+            if protected:
                 raise
             return
-        self._callers.check_intent(caller, visit.scope["method"], visit.headers)
+        if caller.csrf_digest is not None:
+            self._callers.check_intent(caller, visit.scope["method"], visit.headers)
         state["principal"] = caller.principal
 
     def _bytes_max(self, path: str) -> int:

@@ -13,20 +13,18 @@ from perdure.errors import Invalid, TooLarge
 from perdure.ids import new_id
 
 SENT_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")  # of a request, if the client names one
+# What a route does not say otherwise: answers are not kept, and a browser that shows one runs nothing in it.
 PROTECTIVE: Final[Headers] = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
 ]
 NOWHERE: Final = Seen("", "", secure=False)
 LINGER_BYTES: Final = 8 * 1024 * 1024  # of a refused body, read on so that the refusal is heard
 LINGER_S: Final = 2.0
-# What a route may say otherwise: answers are not kept, and a browser that shows one runs nothing in it.
-UNLESS_SAID: Final[Headers] = [
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
-]
 
 
 class Visit:
@@ -114,5 +112,4 @@ def _with(headers: object, added: Headers) -> Headers:
     own: Headers = list(headers)  # type: ignore[call-overload]  # ASGI promises pairs of bytes
     names = {name for name, _ in own}
     own += [header for header in added if header[0] not in names]
-    own += [header for header in UNLESS_SAID if header[0] not in names]
     return own
