@@ -16,6 +16,7 @@ from perdure.ids import RuntimeId, TenantId, UserId
 from perdure.runtimes.control import ControlContext
 from perdure.services import tokens
 from perdure.services.tokens import NewToken
+from perdure.stores.principals import Reason
 
 HOME: Final = TenantId("default")
 FIRST: Final = UserId("admin")
@@ -161,7 +162,8 @@ async def _runtime_for(
     if named is not None:
         return runtime_id_of(named)
     kept = await control.principals.kept_for(tenant, user)
-    return kept[0].runtime if kept else RuntimeId(user)
+    left = (it.runtime for it in kept if it.reason is Reason.DELETED_USER)
+    return next(left, RuntimeId(user))
 
 
 def _check_grant(actor: Principal, scopes: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Users and their tokens, on the wire: what is kept of a token is never in a body, and its text once."""
 
-from typing import Annotated, Any, Final
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,7 +19,7 @@ PAGE: Final = 1_000
 SCOPES_MAX: Final = 100
 
 Named = Annotated[str, Field(min_length=1, max_length=ID_LETTERS_MAX, pattern=PLAIN)]
-Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role), strict=False)]
+Roles = Annotated[list[Literal["user", "admin"]], Field(min_length=1, max_length=len(Role))]
 Scopes = Annotated[list[Named], Field(max_length=SCOPES_MAX)]
 
 
@@ -41,7 +42,7 @@ class CreateUser(_Strict):
     user_id: Named
     tenant_id: Named | None = None
     email: Id | None = None
-    roles: Roles = Field(default_factory=lambda: [Role.USER])
+    roles: Roles = Field(default_factory=lambda: ["user"])
     scopes: Scopes = Field(default_factory=list)
     enabled: bool = True
     runtime_id: Named | None = None
@@ -49,7 +50,7 @@ class CreateUser(_Strict):
     def new(self) -> NewUser:
         """The same, as the service takes it."""
         return NewUser(
-            self.user_id, self.email or "", frozenset(self.roles), tuple(self.scopes), self.enabled,
+            self.user_id, self.email or "", roles_of(self.roles), tuple(self.scopes), self.enabled,
             self.runtime_id,
         )  # fmt: skip
 
@@ -70,7 +71,7 @@ class PatchUser(_Strict):
     def change(self) -> UserChange | None:
         """The same, as the service takes it; `None` where nothing is to be changed but the token."""
         change = UserChange(
-            self.email, None if self.roles is None else frozenset(self.roles),
+            self.email, None if self.roles is None else roles_of(self.roles),
             None if self.scopes is None else tuple(self.scopes), self.enabled,
             None if self.runtime_id is None else RuntimeId(self.runtime_id),
         )  # fmt: skip
@@ -136,6 +137,11 @@ class RevokedToken(BaseModel):
     ok: bool
     revoked: bool
     id: str
+
+
+def roles_of(names: Iterable[str]) -> frozenset[Role]:
+    """Roles by their names."""
+    return frozenset(Role(it) for it in names)
 
 
 def user_of(user: User) -> dict[str, Json]:
