@@ -9,6 +9,8 @@ from perdure.stores.keys import Signer
 from perdure.stores.notary import Notary
 from perdure.stores.planes import ControlStore
 from perdure.stores.principals import PrincipalStore
+from perdure.stores.profiles import SharedProfiles
+from perdure.stores.sealer import Sealer
 from perdure.stores.sessions import SessionStore
 from perdure.stores.tokens import TokenStore
 
@@ -22,8 +24,10 @@ class ControlContext:
     sessions: SessionStore
     audit: AuditStore
     planes: ControlStore
+    profiles: SharedProfiles
     clock: Clock
     pepper: bytes = field(repr=False)
     signer: Signer = field(repr=False)
     notary: Notary = field(repr=False)
+    sealer: Sealer = field(repr=False)
     session_life: SessionLife = field(default_factory=SessionLife)

@@ -7,6 +7,7 @@ from perdure.stores.audit import PlaneAudit
 from perdure.stores.bundles import BundleStore
 from perdure.stores.inbox import InboxStore
 from perdure.stores.outbox import OutboxStore
+from perdure.stores.profiles import ProfileStore
 from perdure.stores.runs import RunStore
 from perdure.stores.waits import WaitStore
 
@@ -47,6 +48,11 @@ class Plane(Protocol):
     @property
     def audit(self) -> PlaneAudit:
         """What was done here, on its way to the tenant's chain."""
+        ...
+
+    @property
+    def profiles(self) -> ProfileStore:
+        """The endpoint profiles of the runtime's principal."""
         ...
 
     @property

@@ -22,6 +22,7 @@ from perdure.adapters.sql.inbox import SqlInbox
 from perdure.adapters.sql.leases import void_leases
 from perdure.adapters.sql.migrate import RUNTIME, migrate
 from perdure.adapters.sql.outbox import SqlOutbox
+from perdure.adapters.sql.profiles import SqlProfiles, profiles_of_plane
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.runs import SqlRuns
 from perdure.adapters.sql.sqlite import SqliteDatabase
@@ -107,6 +108,7 @@ class SqlPlane:
         self.waits: Final = SqlWaits(self._reader)
         self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content)
         self.bundles: Final = SqlBundles(self._reader, self._writer, content, self.audit)
+        self.profiles: Final[SqlProfiles] = profiles_of_plane(self._reader, self._writer)
         self._closed = False
         self._at_closing: list[Callable[[], None]] = []
 

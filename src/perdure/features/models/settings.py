@@ -8,6 +8,7 @@ from typing import Final
 
 from perdure.errors import Invalid
 from perdure.features.models.providers import known
+from perdure.stores.endpoints import endpoint_in
 from perdure.stores.http import Http, Own
 from perdure.stores.sites import Unreadable, address_of
 
@@ -28,6 +29,7 @@ class Provider:
     base_url: str
     api_key: str = field(default="", repr=False)
     http: Http | None = field(default=None, repr=False, compare=False)
+    family: str = ""  # whose words it speaks, where its name does not say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def _routes(variables: Mapping[str, str]) -> dict[str, str]:
     if not model:
         return {}
     provider, _, name = model.partition("/")
-    if not (name_of(provider) and name):
+    known_as = provider if endpoint_in(provider) else name_of(provider)
+    if not (known_as and name):
         raise Invalid(f"{MODEL_SETTING} is <provider>/<model>, such as ollama/qwen3:8b")
-    return {OUTPUT_TEXT: f"{name_of(provider)}/{name}"}
+    return {OUTPUT_TEXT: f"{known_as}/{name}"}
