@@ -88,7 +88,7 @@ async def test_promise_15_a_wrong_credential_is_an_audit_event(users: Gateway) -
         assert (await users.get("/me", **as_("mallory"))).status_code == 401
     (entry,) = await entries(users.control, HOME)
     assert (entry["actor"], entry["action"], entry["reason_code"]) == (
-        "nobody", "gate:enter", "unauthenticated",
+        "(nobody)", "gate:enter", "unauthenticated",
     )  # fmt: skip
     assert "mallory" not in str(entry)
 

@@ -47,7 +47,7 @@ async def test_a_store_that_fails_does_not_end_the_keeper(tmp_path: Path) -> Non
         await control.audit.close()  # type: ignore[attr-defined]  # of SqlAudit
         await recorder.refused({"state": {}}, "user:write", Forbidden())
         await anyio.sleep(0.05)
-        assert entry_of(None, "user:write").actor == "nobody"
+        assert entry_of(None, "user:write").actor == "(nobody)"
 
 
 async def test_promise_74_the_program_puts_acts_and_refusals_on_record(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ async def test_who_asks_decides_whose_chain_it_is() -> None:
     assert (entry.tenant, entry.actor, entry.resource_class) == ("default", "local-admin", "run")
     assert (chain_of(admin), len(entry.request_id)) == ("default", 200)
     nobody = entry_of(None, "session:login")
-    assert (nobody.tenant, nobody.actor) == (HOME, "nobody")
+    assert (nobody.tenant, nobody.actor) == (HOME, "(nobody)")
 
 
 async def test_the_tail_is_the_newest_that_fits(control: ControlContext) -> None:

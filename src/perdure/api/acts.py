@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 import structlog
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from perdure.identity.access import Recorded, Rule
 from perdure.identity.audit import DONE, Entry
 from perdure.identity.principal import Principal
 from perdure.runtimes.control import ControlContext
-from perdure.services.audit import TEXT_MAX, Act, acting, entry_of, note, outcome_of
+from perdure.services.audit import TEXT_MAX, Act, abroad, acting, entry_of, note, outcome_of
 from perdure.services.denials import Denials
 
 log: Final = structlog.get_logger("perdure.audit")
@@ -75,4 +76,14 @@ def entry_about(scope: Scope, action: str) -> Entry:
     entry = entry_of(principal, action, request_id=state.get("request_id", ""), address=address)
     named: Mapping[str, Any] = scope.get("path_params") or {}
     target = "/".join(str(value) for value in named.values())[:TEXT_MAX]
-    return entry._replace(target=target, subject=str(named.get("user_id", ""))[:TEXT_MAX])
+    return entry._replace(
+        target=target, subject=_subject(scope, str(named.get("user_id", "")), entry)
+    )
+
+
+def _subject(scope: Scope, user_id: str, entry: Entry) -> str:
+    """Whom a path names: one of the tenant that its query names, else of one's own."""
+    asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("tenant_id", [""])[0]
+    if user_id and asked not in ("", entry.tenant):
+        user_id = abroad(asked, user_id)
+    return user_id[:TEXT_MAX]

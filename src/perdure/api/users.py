@@ -35,10 +35,12 @@ class Meant(NamedTuple):
 
 
 async def meant(
-    user_id: NamePath, principal: CurrentPrincipal, control: CurrentControl, tenant_id: Tenant = None
+    user_id: NamePath, principal: CurrentPrincipal, control: CurrentControl, act: CurrentAct,
+    tenant_id: Tenant = None,
 ) -> Meant:  # fmt: skip
     """The user that a path names. Raises `UserNotFound`, also for one of another tenant."""
     user = await principals.meant(control, principal, tenant_id, user_id)
+    act.about(subject=user.id, tenant=user.tenant)
     return Meant(control, principal, user)
 
 
@@ -66,7 +68,7 @@ async def create_user(
     """Make a user, and show their token, once."""
     body.check_token()
     user, new = await principals.create(control, principal, body.tenant_id, body.new())
-    act.about(subject=user.id, target=user.id, token=new.token.id)
+    act.about(subject=user.id, tenant=user.tenant, target=user.id, token=new.token.id)
     return json_of(shown.one_user(user, new))
 
 

@@ -32,7 +32,7 @@ from perdure.stores.audit import AuditPage, AuditQuery, Record
 from perdure.stores.notary import checkpoint_of, seal_of
 
 HOME: Final = TenantId("default")  # whose chain has what nobody in particular did
-NOBODY: Final = "nobody"
+NOBODY: Final = "(nobody)"  # no user can have such a name
 NOWHERE: Final = TenantId("")  # no tenant has this name
 PAGE: Final = 1_000  # entries of an export that are in memory at once
 OUTCOME_S: Final = 10.0  # how long an act that was cut off may take to write down its outcome
@@ -45,9 +45,17 @@ class Act:
 
     entry: Entry
     facts: dict[str, Any] = field(default_factory=dict)
+    elsewhere: Entry | None = None  # the same, for the chain of another tenant that it concerns
 
-    def about(self, *, subject: str = "", target: str = "", **facts: Any) -> None:
-        """Say whom it concerns, what it is done to, and short plain facts; never content, never a secret."""
+    def about(self, *, subject: str = "", tenant: str = "", target: str = "", **facts: Any) -> None:
+        """Say whom it concerns, what it is done to, and short plain facts; never content, never a secret.
+
+        Whoever is of another `tenant` than whoever acts finds it in the chain of their own.
+        """
+        if subject and tenant not in ("", self.entry.tenant):
+            actor = abroad(self.entry.tenant, self.entry.actor)
+            self.elsewhere = self.entry._replace(tenant=TenantId(tenant), actor=actor, subject=subject[:TEXT_MAX])  # fmt: skip
+            subject = abroad(tenant, subject)
         if subject:
             self.entry = self.entry._replace(subject=subject[:TEXT_MAX])
         if target:
@@ -81,6 +89,11 @@ def entry_of(
     )  # fmt: skip
 
 
+def abroad(tenant: str, user: str) -> str:
+    """A user of another tenant, by a name that no user of one's own can have."""
+    return f"{tenant}/{user}"
+
+
 async def note(control: ControlContext, entry: Entry) -> None:
     """Write down what happened. Returns after it is on disk."""
     await control.audit.append(_timed(control, entry))
@@ -98,9 +111,9 @@ async def acting(control: ControlContext, entry: Entry) -> AsyncIterator[Act]:
     try:
         yield act
     except BaseException as raised:
-        await _settle(control, act.ended(*outcome_of(raised)), intent)
+        await _settle(control, act, outcome_of(raised), intent)
         raise
-    await _settle(control, act.ended(DONE), intent)
+    await _settle(control, act, (DONE, ""), intent)
 
 
 def outcome_of(raised: BaseException) -> tuple[str, str]:
@@ -112,10 +125,16 @@ def outcome_of(raised: BaseException) -> tuple[str, str]:
     return FAILED, "internal_error" if isinstance(raised, Exception) else "cut_off"
 
 
-async def _settle(control: ControlContext, entry: Entry, intent: int) -> None:
+async def _settle(control: ControlContext, act: Act, outcome: tuple[str, str], intent: int) -> None:
     """Write an outcome down, also for a caller who is gone by now."""
+    entry = _timed(control, act.ended(*outcome))
     with anyio.move_on_after(OUTCOME_S, shield=True):
-        await control.audit.append(_timed(control, entry), settles=intent)
+        await control.audit.append(entry, settles=intent)
+        if act.elsewhere is not None:
+            told = act.elsewhere._replace(
+                at=entry.at, outcome=entry.outcome, reason_code=entry.reason_code, facts=entry.facts
+            )
+            await control.audit.append(told)
 
 
 def _timed(control: ControlContext, entry: Entry) -> Entry:

@@ -15,7 +15,7 @@ from perdure.services.audit import note
 
 WINDOW_S: Final = 60.0  # refusals alike within it are one entry and a count
 KINDS_MAX: Final = 1_000  # kept apart at once; what is beyond is counted together
-BEYOND: Final = "many"  # the actor and the address of those
+BEYOND: Final = "(many)"  # the actor and the address of those
 
 
 class Kind(NamedTuple):
