@@ -1,5 +1,6 @@
 """The gate: who asks, from where, how much at once, how large; and what every answer carries."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from perdure.api.middleware import Slots, enter_runtime, is_protected
 from perdure.errors import TooMany
 from perdure.identity.access import ADMIN
 from perdure.identity.credentials import local_admin
+from perdure.ids import TenantId
+from perdure.stores.audit import fields_of
 from tests.support.gateway import (
     BEARER,
     TOKEN,
@@ -26,6 +29,7 @@ from tests.support.signing import a_town
 
 pytestmark = pytest.mark.anyio
 NO_BRACES = str.maketrans("", "", "{}")
+PROBLEM = {"type", "title", "status", "detail", "code", "instance", "retryable"}
 NOBODY = {"authorization": ""}
 SMALL = ApiSettings(
     body_bytes_max=1_000, upload_bytes_max=2_000, upload_slack_bytes=500, requests_at_once=2,
@@ -122,6 +126,47 @@ async def test_promise_15_wrong_tokens_are_locked_out_and_the_right_one_never_is
     other = {"authorization": "Bearer another"}
     assert (await small.get("/me", headers=other)).status_code == 401
     assert (await small.get("/me", headers=wrong)).status_code == 429
+
+
+async def test_promise_70_71_a_denial_reads_the_same_whatever_exists(tmp_path: Path) -> None:
+    async with a_town(tmp_path) as town:
+        rules, actions = town.gateway.app.state.collaborators.rules, town.gateway.app.state.actions
+        named = [
+            at for at, action in actions.items() if rules[action].roles == {ADMIN} and "{" in at[1]
+        ]
+        assert named
+        for method, path in named:
+            told = []
+            for name in ("alice", "nobody"):
+                asked = re.sub(r"\{\w+\}", name, path)
+                answer = await town.gateway.client.request(
+                    method, asked, headers=town.bearer("bob")
+                )
+                body = answer.json()
+                assert set(body) - PROBLEM == {"reason_code", "required_role", "resource_class", "action"}  # fmt: skip
+                assert name not in answer.text
+                told.append((answer.status_code, {**body, "instance": ""}, sorted(answer.headers)))
+            assert told[0] == told[1], path
+            assert told[0][0] == 403
+
+
+async def test_promise_15_74_refusals_are_on_the_record(tmp_path: Path) -> None:
+    async with a_town(tmp_path) as town, town.browser("alice") as alice:
+        await town.gateway.post("/admin/users", {"user_id": "eve"}, headers=town.bearer("bob"))
+        await alice.ask("POST", "/runs/start", csrf="wrong")
+        await alice.sign_in("alice", "wrong")
+        await town.gateway.get("/me", headers={"authorization": "Bearer wrong"})
+        await town.gateway.get("/me", headers={"origin": "http://evil.example"})
+        found = []
+        for tenant in ("acme", "default"):
+            records = await town.control.context.audit.records(TenantId(tenant), after=0, limit=100)
+            found += [fields_of(record.body) for record in records]
+    denied = {(it["action"], it["reason_code"]) for it in found if it["outcome"] == "denied"}
+    assert denied >= {
+        ("user:write", "admin_required"), ("gate:enter", "csrf_required"), ("session:login", "unauthenticated"),
+        ("gate:enter", "unauthenticated"), ("gate:enter", "origin_not_allowed"),
+    }  # fmt: skip
+    assert "wrong" not in repr(found)
 
 
 # --- from where ------------------------------------------------------------------------------------
