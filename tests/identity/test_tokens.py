@@ -13,12 +13,12 @@ from perdure.identity.tokens import (
     read_token,
     text_of_token,
 )
-from perdure.ids import TenantId, UserId, new_secret, new_token_id
+from perdure.ids import TenantId, TokenId, UserId, new_secret
 
 PEPPER = bytes(32)
 NOW = "2026-01-01T00:00:00.000000+00:00"
 BEFORE, AFTER = "2025-12-31T23:59:59.000000+00:00", "2026-01-01T00:00:01.000000+00:00"
-ID, SECRET = new_token_id(), new_secret()
+ID, SECRET = TokenId("Zm9vYmFyYmF6cXV4"), "s3cr3t-words_that-are_forty-three_letters-long"[:43]
 TOKEN = Token(
     ID, TenantId("acme"), UserId("alice"), "default", digest_of(PEPPER, SECRET),
     fingerprint_of(PEPPER, SECRET), NOW,
