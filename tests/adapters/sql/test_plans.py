@@ -8,14 +8,14 @@ from sqlalchemy import MetaData, Table
 from sqlalchemy.sql.visitors import iterate
 
 from perdure.adapters.sql import migrate
-from perdure.adapters.sql.control_tables import CONTROL
+from perdure.adapters.sql.control_tables import users
 from perdure.adapters.sql.sqlite import SqliteDatabase
 from perdure.adapters.sql.statements import Sql
 from perdure.adapters.sql.tables import PLANE
 from tests.adapters.sql.test_statements import STATEMENTS
 
-TREES: Mapping[str, MetaData] = {migrate.RUNTIME: PLANE, migrate.CONTROL: CONTROL}
-WHOLE_TABLE = re.compile(rf"SCAN ({'|'.join([*PLANE.tables, *CONTROL.tables])})(?! USING)")
+TREES: Mapping[str, MetaData] = {migrate.RUNTIME: PLANE, migrate.CONTROL: users.metadata}
+WHOLE_TABLE = re.compile(rf"SCAN ({'|'.join([*PLANE.tables, *users.metadata.tables])})(?! USING)")
 # Of the tenants' chains there are few, and whoever asks wants every one.
 EVERY_ROW = {f"perdure.adapters.sql.audit:{name}" for name in ("_HEADS", "_MARKED")}
 Explain = Callable[[Sql], list[str]]
