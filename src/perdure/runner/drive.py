@@ -51,6 +51,7 @@ async def drive(lane: Lane, hot: HotRun, delivery: Delivery) -> Decision | None:
 
     Where somebody else committed first, the run is loaded and the event decided anew.
     """
+    hot.taken = delivery
     for _ in range(lane.config.conflicts_max):
         kept = hot.run
         run = kept or await _load(lane, hot)
