@@ -1,13 +1,15 @@
-"""The part of a control context that audit needs, over a control store of its own."""
+"""The part of a control context that audit and secrets need, over a control store of its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from perdure.adapters.sealer import AesSealer
 from perdure.adapters.sql.audit import SqlAudit
 from perdure.adapters.sql.control import open_postgres_control, open_sqlite_control
 from perdure.adapters.sql.plane import Pools
+from perdure.adapters.sql.profiles import SqlSharedProfiles
 from perdure.clock import Clock
 from perdure.ids import TenantId, new_id
 from perdure.runtimes.control import ControlContext
@@ -21,7 +23,7 @@ from tests.support.planes import shared_engine
 async def audited(
     folder: Path, database: str = "sqlite", clock: Clock | None = None
 ) -> AsyncIterator[ControlContext]:
-    """A control context with chains and a notary, and nothing else in it."""
+    """A control context with chains, a notary, profiles and a sealer, and nothing else in it."""
     pools = Pools()
     if database == "sqlite":
         control = await open_sqlite_control(folder / "control.db", pools.readers)
@@ -31,6 +33,8 @@ async def audited(
     given: dict[str, Any] = {
         "planes": control, "audit": chains, "notary": NOTARY, "clock": clock or FakeClock(),
         "pepper": b"a pepper of 32 bytes for a test.",
+        "profiles": SqlSharedProfiles(control.database, pools.readers),
+        "sealer": AesSealer(lambda: {"a key of a test": bytes(32)}),
     }  # fmt: skip
     absent: Any = None
     missing = {name: absent for name in ControlContext.__dataclass_fields__ if name not in given}

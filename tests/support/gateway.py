@@ -33,6 +33,7 @@ from perdure.runner.config import RunnerConfig
 from perdure.runner.runner import Runner
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.control import ControlContext
+from perdure.runtimes.endpoints import endpoints_of
 from perdure.runtimes.hub import Hub
 from perdure.services.bundles import facts_of
 from perdure.services.denials import Denials
@@ -177,6 +178,7 @@ async def _a_runtime(
     runtime = RuntimeContext(
         tenant=TenantId("default"), runtime=RuntimeId("admin"), plane=plane, hub=hub, registry=registry,
         clock=options.clock, http=egress.bound(), workspaces=folder / "workspaces",
+        endpoints=endpoints_of(control, TenantId("default"), RuntimeId("admin"), plane),
     )  # fmt: skip
     if options.runs:
         runner.open(runtime)

@@ -6,7 +6,9 @@ from typing import Final, NamedTuple
 from perdure.clock import Clock, text_of
 from perdure.identity.audit import Entry
 from perdure.ids import RuntimeId, TenantId
+from perdure.runtimes.control import ControlContext
 from perdure.stores.endpoints import PREFIX, Endpoint, EndpointRefused, Use, not_found
+from perdure.stores.plane import Plane
 from perdure.stores.profiles import Profile, ProfileStore, Scope
 from perdure.stores.sealer import Place, SealBroken, Sealer
 from perdure.stores.sites import Unreadable, address_of
@@ -110,3 +112,11 @@ class Endpoints:
             self._tenant, use.actor, SECRET_USED, "secret", at=text_of(self._clock.now()),
             target=held.name, facts={name: value for name, value in told.items() if value},
         )  # fmt: skip
+
+
+def endpoints_of(
+    control: ControlContext, tenant: TenantId, runtime: RuntimeId, plane: Plane
+) -> Endpoints:
+    """The profiles of one runtime; the use of their keys is kept in its plane, on its way to the chain."""
+    stores = Stores(plane.profiles, control.profiles.of(tenant))
+    return Endpoints(tenant, runtime, stores, control.sealer, plane.audit.add, control.clock)
