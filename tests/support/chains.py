@@ -1,6 +1,7 @@
 """An audit chain as an export has it, and a notary of a test."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from perdure.adapters.notary import Ed25519Notary, PublicKeys
 from perdure.identity.audit import (
@@ -46,3 +47,52 @@ def an_export(
             )
     seal = seal_of(NOTARY, Head(TENANT, seq, previous), AT, after)
     return [*lines, signature_line("seal", seal)]
+
+
+Harm = Callable[[list[bytes], int], list[bytes]]
+
+
+def flipped(lines: list[bytes], at: int) -> list[bytes]:
+    """Another actor in one entry."""
+    return [*lines[:at], lines[at].replace(b"user-", b"User-", 1), *lines[at + 1 :]]
+
+
+def deleted(lines: list[bytes], at: int) -> list[bytes]:
+    """Without one entry."""
+    return lines[:at] + lines[at + 1 :]
+
+
+def inserted(lines: list[bytes], at: int) -> list[bytes]:
+    """With an entry once more, in the place of another."""
+    return [*lines[:at], lines[at - 1], *lines[at:]]
+
+
+def reordered(lines: list[bytes], at: int) -> list[bytes]:
+    """With two entries in each other's place."""
+    return [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]]
+
+
+def cut(lines: list[bytes], at: int) -> list[bytes]:
+    """Without the entries from one on; the seal is there."""
+    return [*lines[:at], lines[-1]]
+
+
+def torn(lines: list[bytes], at: int) -> list[bytes]:
+    """As a file that was cut in the middle of a line."""
+    return [*lines[:at], lines[at][:40]]
+
+
+def unsealed(lines: list[bytes], at: int) -> list[bytes]:
+    """Without the entries from one on, nor the seal."""
+    return lines[:at]
+
+
+def emptied(lines: list[bytes], at: int) -> list[bytes]:
+    """With something else in the place of an entry."""
+    return [*lines[:at], b'{"nothing": 1}', *lines[at + 1 :]]
+
+
+HARMS: Final[Mapping[str, Harm]] = {
+    "flipped": flipped, "deleted": deleted, "inserted": inserted, "reordered": reordered, "cut": cut,
+    "torn": torn, "unsealed": unsealed, "emptied": emptied,
+}  # fmt: skip

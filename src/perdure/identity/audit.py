@@ -24,6 +24,8 @@ INTENT, DONE, FAILED, DENIED = "intent", "done", "failed", "denied"
 UNKNOWN: Final = "unknown"  # how an intent reads that nobody wrote the outcome of
 OUTCOMES: Final = (INTENT, DONE, FAILED, DENIED)
 
+TAIL_BYTES_MAX: Final = 200  # of a line: its number and its hashes
+
 _LENGTH: Final = Struct(">I").pack
 _NUMBER: Final = Struct(">Q").pack
 _TAIL: Final = re.compile(
@@ -167,7 +169,7 @@ class _Chain:
         """Take one line. Raises `_Broken`."""
         if self.sealed_at is not None:
             raise self._broken("something follows the seal")
-        tail = _TAIL.search(line)
+        tail = _TAIL.search(line, max(0, len(line) - TAIL_BYTES_MAX))
         if not self._opened:
             self._open(_parsed(line))
         elif tail is not None:
