@@ -82,11 +82,11 @@ async def test_a_plane_with_much_to_begin_lets_another_begin_after_one_turn(tmp_
     order: list[str] = []
     async with running_together(tmp_path, Stage({"run": Noting(order)}), "alice", "bob") as planes:
         alice, bob = planes
-        runs = [await born_unheard(alice, "alice") for _ in range(MANY)]
-        single = await born_unheard(bob, "bob")
         with anyio.fail_after(5):
             while not all(it.lane.idle() for it in planes):
                 await anyio.sleep(0.001)
+        runs = [await born_unheard(alice, "alice") for _ in range(MANY)]
+        single = await born_unheard(bob, "bob")
         for run_id in runs:
             alice.lane.deliver(run_id, Advance())
         bob.lane.deliver(single, Advance())

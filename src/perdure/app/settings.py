@@ -195,6 +195,24 @@ class Settings(BaseSettings):
     )
     runs_at_once: int = _setting(256, "runs of one plane driven side by side", ge=1)
     effects_at_once: int = _setting(1_024, "effects of one plane performed side by side", ge=1)
+    planes_open_max: int = _setting(
+        128, "runtimes open at once in this process; the longest unused makes room", ge=2
+    )
+    plane_idle_s: float = _setting(
+        120.0, "how long a runtime stays open after its last use, in seconds", gt=0
+    )
+    principal_requests: int = _setting(
+        128, "requests of one principal answered at once, in user mode", ge=1
+    )
+    principal_streams: int = _setting(
+        256, "streams of one principal open at once, in user mode", ge=1
+    )
+    principal_stream_bytes: int = _setting(
+        1024**3, "bytes that the streams of one principal send in a minute, in user mode", ge=1024
+    )
+    principal_starts: int = _setting(
+        12_000, "runs that one principal starts in a minute, in user mode", ge=1
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "how much is logged")
     log_format: Literal["json", "text"] = _setting("text", "how log lines are written")
     url: str | None = _setting(

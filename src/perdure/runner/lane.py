@@ -50,6 +50,7 @@ class Lane:
         self.carrying = True  # such entries may be on their way
         self.group: TaskGroup | None = None  # of everything that happens for this plane
         self.looking = 1  # looks at the stores that are to end; the first is due at once
+        self.timed = False  # whether the timers have looked
         self.closing = anyio.Event()
         self.closed = anyio.Event()
         self._delivered: dict[str, None] = {}
@@ -61,7 +62,9 @@ class Lane:
 
     def idle(self) -> bool:
         """Whether nothing is in hand, and nothing is known that the stores have for anybody."""
-        waits = self.looking or self.look.is_set() or self.taken_up or self.left_some
+        waits = (
+            not self.timed or self.looking or self.look.is_set() or self.taken_up or self.left_some
+        )
         hands_over = self.carrying or self.kept.is_set()
         return self.rests() and not waits and not hands_over and not self.hot.active()
 
