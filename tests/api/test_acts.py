@@ -19,11 +19,13 @@ PATIENCE_S = 20
 
 def changing(one: Built) -> dict[Route, str]:
     """The routes that are no plain reads, with their actions."""
+    rules = one.app.api.state.collaborators.rules
     return {
         (method, route.path): route.required.action
         for route in routes_of(one.app.api)
-        for method in (route.methods or set()) - SAFE
-        if (method, route.path) not in READS
+        for method in route.methods or set()
+        if (method not in SAFE or rules[route.required.action].audited)
+        and (method, route.path) not in READS
     }
 
 

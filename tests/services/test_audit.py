@@ -140,6 +140,23 @@ async def test_an_export_is_checked_by_the_public_key_alone(control: ControlCont
     assert (verify(beyond, KEYS.signed).ok, len(beyond)) == (True, 2)
 
 
+async def test_a_chain_that_was_cut_where_it_lies_disagrees_with_what_was_signed(
+    control: ControlContext,
+) -> None:
+    for n in range(6):
+        await note(control, an_entry(n))
+    await vouch(control)
+    (fourth,) = await control.audit.records(TENANT, after=3, limit=1)
+    with control.planes.database.writing() as session:  # type: ignore[attr-defined]  # of SqlControl
+        session.run(Sql(text("DELETE FROM audit WHERE seq > 4")))
+        session.run(Sql(text("UPDATE audit_heads SET seq = 4, hash = (SELECT hash FROM audit WHERE seq = 4)")))  # fmt: skip
+    assert (await control.audit.head(TENANT)).hash == fourth.hash
+    verdict = verify([line async for line in export(control, TENANT, after=0)], KEYS.signed)
+    assert (verdict.ok, verdict.bad_seq, verdict.why) == (
+        False, 5, "the checkpoint speaks of entry 6, which is missing",
+    )  # fmt: skip
+
+
 async def test_checkpoints_are_listed_with_where_the_chain_stands(control: ControlContext) -> None:
     for n in range(3):
         await note(control, an_entry(n))

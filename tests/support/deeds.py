@@ -185,6 +185,23 @@ async def purge(doer: Doer) -> Answer:
     return await doer.send("POST", f"/admin/runtime-reservations/{runtime}/purge", body)
 
 
+async def list_theirs(doer: Doer) -> Answer:
+    return await doer.send("GET", f"/admin/users/{(await doer.user())[0]}/runs?reason=they+asked")
+
+
+async def read_theirs(doer: Doer, what: str = "") -> Answer:
+    user, token = await doer.user()
+    headers = {"authorization": f"Bearer {token}"}
+    body = {"bundle_id": "ask-first", "input_data": {"prompt": "a secret"}}
+    run_id = (await doer.ready("POST", "/runs/start", body, headers=headers))["run_id"]
+    path = f"/admin/users/{user}/runs/{run_id}{what}"
+    return await doer.send("GET", path, params={"reason": "they asked"})
+
+
+async def read_their_ledger(doer: Doer) -> Answer:
+    return await read_theirs(doer, "/ledger")
+
+
 async def create_profile(doer: Doer) -> Answer:
     body = {
         "id": doer.name("profile"),
@@ -220,6 +237,9 @@ DEEDS: Final[Mapping[Route, Deed]] = {
     ("DELETE", f"{PREFIX}/admin/users/{{user_id}}"): delete_user,
     ("POST", f"{PREFIX}/admin/users/{{user_id}}/tokens"): give_token,
     ("DELETE", f"{PREFIX}/admin/users/{{user_id}}/tokens/{{token_id}}"): take_token,
+    ("GET", f"{PREFIX}/admin/users/{{user_id}}/runs"): list_theirs,
+    ("GET", f"{PREFIX}/admin/users/{{user_id}}/runs/{{run_id}}"): read_theirs,
+    ("GET", f"{PREFIX}/admin/users/{{user_id}}/runs/{{run_id}}/ledger"): read_their_ledger,
     ("POST", f"{PREFIX}/me/tokens"): have_token,
     ("DELETE", f"{PREFIX}/me/tokens/{{token_id}}"): end_token,
     ("POST", f"{PREFIX}/admin/runtime-reservations/{{runtime_id}}/transfer"): transfer,

@@ -15,6 +15,7 @@ from perdure.api import (
     health,
     ledger,
     me,
+    oversight,
     problems,
     runs,
     sessions,
@@ -38,7 +39,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 ROUTERS: Final[Sequence[APIRouter]] = (
     runs.router, ledger.router, commands.router, artifacts.router, audit.router, me.router, sessions.router,
-    tokens.router, users.router, discovery.router, health.router, site.router,
+    tokens.router, users.router, oversight.router, discovery.router, health.router, site.router,
 )  # fmt: skip
 DESCRIPTION: Final = "A gateway-first control plane for durable AI agents and flows."
 

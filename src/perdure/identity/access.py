@@ -67,6 +67,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "session:revoke": rule(USER, ADMIN, audited=True),
     "user:read": rule(ADMIN),
     "user:write": rule(ADMIN, audited=True),
+    "user:inspect": rule(ADMIN, audited=True),
     "token:read": rule(USER, ADMIN),
     "token:write": rule(USER, ADMIN, audited=True),
     "run:start": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),

@@ -188,6 +188,10 @@ async def export(control: ControlContext, tenant: TenantId, *, after: int) -> As
             if (mark := marks.get(record.seq)) is not None:
                 yield signature_line("checkpoint", mark) + b"\n"
         at = records[-1].seq
+    # What is signed of entries beyond the end: the chain was cut where it lies, and a check shows it.
+    end = (await control.audit.head(tenant)).seq
+    for mark in await control.audit.checkpoints(tenant, after=end, limit=1):
+        yield signature_line("checkpoint", mark) + b"\n"
     sealed = seal_of(control.notary, head, text_of(control.clock.now()), after)
     yield signature_line("seal", sealed) + b"\n"
 
