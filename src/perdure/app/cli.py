@@ -73,9 +73,17 @@ app.add_typer(audit.app, name="audit")
 _add(settings.settings, doctor.doctor, openapi.openapi)
 
 
+def _start_light() -> None:
+    """Put off what a start need not do: look for garbage that is none yet, and prepare models that nobody reads."""
+    from pydantic import BaseModel
+
+    gc.set_threshold(*COLLECTED)
+    BaseModel.model_config["defer_build"] = True  # FastAPI's own are for its document alone
+
+
 def main(words: list[str] | None = None) -> None:
     """Run one command and end the process with its exit code."""
-    gc.set_threshold(*COLLECTED)
+    _start_light()
     try:
         app(words, prog_name="perdure")
     except GatewayError as error:
