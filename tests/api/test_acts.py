@@ -77,6 +77,31 @@ async def test_a_refused_act_leaves_how_it_ended_and_no_change(tmp_path: Path) -
         )
 
 
+async def test_promise_15_a_failed_sign_in_is_on_record(tmp_path: Path) -> None:
+    async with built(tmp_path, user_auth=True) as one:
+        doer = Doer(one)
+        user, _ = await doer.user()
+        for _ in range(4):
+            body = {"user_id": user, "token": "agw_wrong"}
+            answer = await doer.send("POST", "/session/login", body)
+            assert answer.status_code in (401, 429)
+        items = (await one.get("/audit", action="session:login"))["items"]
+        assert {(it["outcome"], it["actor"]) for it in items} == {("denied", "(nobody)")}
+        assert all(it["address"] for it in items)
+        assert len(items) <= 2, "those alike are counted"
+
+
+async def test_promise_06_no_entry_holds_a_token_that_was_shown(tmp_path: Path) -> None:
+    async with built(tmp_path, user_auth=True) as one:
+        doer = Doer(one)
+        user, first = await doer.user()
+        rotated = await doer.ready("PATCH", f"/admin/users/{user}", {"rotate_token": True})
+        second = await doer.ready("POST", f"/admin/users/{user}/tokens", {"name": "other"})
+        told = (await one.get("/audit/tail"))["content"]
+        for token in (first, rotated["token"], second["token"]):
+            assert token.rpartition("_")[2] not in told
+
+
 async def test_promise_102_no_entry_holds_what_was_said(tmp_path: Path) -> None:
     async with built(tmp_path, user_auth=True) as one:
         doer = Doer(one)

@@ -96,7 +96,9 @@ def test_promise_13_reads_without_a_credential_cannot_be_switched_on(
     read_settings()
 
 
-@pytest.mark.parametrize(("value", "count"), [("1", 1), ("true", 1), ("2", 2), ("0", 0), ("off", 0)])
+@pytest.mark.parametrize(
+    ("value", "count"), [("1", 1), ("true", 1), ("2", 2), ("0", 0), ("off", 0)]
+)
 def test_forwarded_headers_are_believed_of_as_many_proxies_as_are_named(
     value: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

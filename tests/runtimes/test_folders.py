@@ -13,7 +13,9 @@ NAMES = st.text(min_size=1, max_size=80) | st.sampled_from(["..", ".", "/", "a/b
 
 
 def test_plain_names_are_their_folders() -> None:
-    assert plane_folder(DATA, TenantId("default"), RuntimeId("admin")) == DATA / "planes/default/admin"
+    assert (
+        plane_folder(DATA, TenantId("default"), RuntimeId("admin")) == DATA / "planes/default/admin"
+    )
 
 
 @given(NAMES, NAMES)

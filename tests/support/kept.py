@@ -108,5 +108,7 @@ async def an_installation(database: str, folder: Path) -> AsyncIterator[Installa
         finally:
             await made.router.close_all()
             for entry in await kept.store.planes(after=None, limit=100):
-                await made.remains.erase(entry.tenant, entry.runtime)  # in a database that tests share
+                await made.remains.erase(
+                    entry.tenant, entry.runtime
+                )  # in a database that tests share
             pools.close()

@@ -50,14 +50,15 @@ class Recorder:
             async with acting(self._control, entry_about(scope, action)) as act:
                 scope["state"]["act"] = act
                 return await answer(request)
-        act = scope["state"]["act"] = Act(entry_about(scope, action))
+        if rule.audited:
+            scope["state"]["act"] = Act(entry_about(scope, action))
         try:
             response = await answer(request)
         except REFUSALS as refused:
             await self.refused(scope, action, refused)
             raise
         if rule.audited and rule.recorded is Recorded.AFTER:
-            await note(self._control, act.ended(DONE))
+            await note(self._control, act_of(request).ended(DONE))
         return response
 
 
@@ -83,7 +84,9 @@ def entry_about(scope: Scope, action: str) -> Entry:
 
 def _subject(scope: Scope, user_id: str, entry: Entry) -> str:
     """Whom a path names: one of the tenant that its query names, else of one's own."""
+    if not user_id:
+        return ""
     asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("tenant_id", [""])[0]
-    if user_id and asked not in ("", entry.tenant):
+    if asked not in ("", entry.tenant):
         user_id = abroad(asked, user_id)
     return user_id[:TEXT_MAX]

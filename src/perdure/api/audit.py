@@ -36,7 +36,7 @@ async def read_audit_tail(
 @router.get(
     "/audit/export",
     dependencies=[require("audit:read")],
-    responses=refusals(),
+    responses=refusals() | {200: {"description": "Done", "content": {JSON_LINES: {}}}},
     response_class=StreamingResponse,
 )
 async def export_audit(

@@ -19,10 +19,12 @@ from perdure.ids import RuntimeId, TenantId
 from perdure.registry.registry import Registry
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.control import ControlContext
+from perdure.runtimes.limits import Meter
 
 MIB: Final = 1024 * 1024
 
 OpenRuntime = Callable[[Principal], Awaitable[RuntimeContext]]
+MeterOf = Callable[[Principal], Meter | None]
 ForgetRuntime = Callable[[TenantId, RuntimeId], Awaitable[None]]
 Readiness = Callable[[], Awaitable[None]]
 
@@ -79,6 +81,10 @@ class Closing:
         return lambda: self._told.remove(tell)
 
 
+def unmetered(_principal: Principal) -> None:
+    """Count nothing: there is one principal, and the bounds of the server are theirs."""
+
+
 async def forget_nothing(_tenant: TenantId, _runtime: RuntimeId) -> None:
     """Stop nothing: no plane is opened here but the one."""
 
@@ -97,6 +103,7 @@ class Collaborators:
     closing: Closing = field(default_factory=Closing)
     control: ControlContext | None = None
     recorder: Recorder | None = None
+    meter_of: MeterOf = unmetered
     # Stops its runs and closes it, where that is known.
     forget_runtime: ForgetRuntime = forget_nothing
     rules_at_home: Mapping[str, Rule] = field(init=False)

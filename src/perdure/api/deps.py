@@ -42,7 +42,10 @@ async def principal_of(request: Request) -> Principal:
 
 async def runtime_of(request: Request) -> RuntimeContext:
     """The runtime of whoever asks. Raises `Unauthenticated`, `Unavailable`."""
-    return await enter_runtime(await principal_of(request), collaborators_of(request).open_runtime)
+    open_runtime = collaborators_of(request).open_runtime
+    runtime = await enter_runtime(await principal_of(request), open_runtime)
+    visit_of(request).hold(runtime.use)
+    return runtime
 
 
 async def control_of(request: Request) -> ControlContext:
@@ -94,13 +97,14 @@ async def terms_of(request: Request) -> sse.Terms:
     async def still_good() -> bool:
         return await rechecks.is_good(visit.headers, visit.seen, reader)
 
-    settings = collaborators.settings
+    settings, meter = collaborators.settings, collaborators.meter_of(reader)
     return sse.Terms(
         frames=request.app.state.frames,
         recheck_s=settings.recheck_s,
         lifetime_s=settings.stream_lifetime_s,
         still_good=still_good,
         closing=collaborators.closing,
+        may_send=sse.send_all if meter is None else meter.sent,
     )
 
 

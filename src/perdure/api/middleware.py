@@ -23,6 +23,7 @@ from perdure.api.visit import Visit
 from perdure.errors import Forbidden, GatewayError, TooMany, Unauthenticated
 from perdure.identity.principal import Principal
 from perdure.runtimes.context import RuntimeContext
+from perdure.runtimes.limits import Meter
 
 log: Final = structlog.get_logger("perdure.access")
 
@@ -90,6 +91,7 @@ class Gate:
             await self._record(visit, refused)
             await problems.answer_to(refused, visit.request_id)(scope, visit.receive, visit.send)
         finally:
+            visit.leave()
             self._note(visit, self._collaborators.clock.monotonic() - began)
 
     async def _record(self, visit: Visit, refused: GatewayError) -> None:
@@ -109,12 +111,22 @@ class Gate:
         visit.check_headers(self._callers.once)
         if b"origin" in visit.headers and await self._answered_at_once(visit):
             return
-        slots = self._streams if visit.scope["path"].endswith("/ledger/stream") else self._requests
-        with slots.one():
+        streams = visit.scope["path"].endswith("/ledger/stream")
+        with (self._streams if streams else self._requests).one():
             await self._let_in(visit)
             length = visit.headers.get(b"content-length", b"0")
             visit.check_size(int(length) if length.isdigit() else 0)
-            await self._app(visit.scope, visit.receive, visit.send)
+            meter = self._meter_of(visit)
+            if meter is None:
+                await self._app(visit.scope, visit.receive, visit.send)
+                return
+            with meter.stream() if streams else meter.request():
+                await self._app(visit.scope, visit.receive, visit.send)
+
+    def _meter_of(self, visit: Visit) -> Meter | None:
+        """What counts what the principal has under way, where somebody counts."""
+        principal: Principal | None = visit.scope["state"]["principal"]
+        return None if principal is None else self._collaborators.meter_of(principal)
 
     async def _answered_at_once(self, visit: Visit) -> bool:
         """Look where the request comes from; answer it here if its browser only asks whether it may."""

@@ -61,6 +61,17 @@ async def list_sessions(principal: CurrentPrincipal, control: CurrentControl) ->
     return json_of({"items": [shown.session_of(it, principal) for it in found]})
 
 
+@router.post(
+    "/logout_all", dependencies=[require("session:revoke")], responses=answers(shown.Ended)
+)
+async def sign_out_everywhere(
+    request: Request, principal: CurrentPrincipal, control: CurrentControl
+) -> Response:
+    """End all of one's own browser sessions, this one too."""
+    ended = await sessions.end_all(control, principal.tenant, principal.user)
+    return _gone(request, {"ok": True, "ended": ended})
+
+
 @router.delete(
     "/{handle}",
     dependencies=[require("session:revoke")],
@@ -73,17 +84,6 @@ async def end_session(
     await sessions.revoke(control, principal.tenant, principal.user, handle)
     answer: dict[str, Json] = {"ok": True, "ended": 1}
     return _gone(request, answer) if shown.is_by(principal, handle) else json_of(answer)
-
-
-@router.post(
-    "/logout_all", dependencies=[require("session:revoke")], responses=answers(shown.Ended)
-)
-async def sign_out_everywhere(
-    request: Request, principal: CurrentPrincipal, control: CurrentControl
-) -> Response:
-    """End all of one's own browser sessions, this one too."""
-    ended = await sessions.end_all(control, principal.tenant, principal.user)
-    return _gone(request, {"ok": True, "ended": ended})
 
 
 async def _counted(

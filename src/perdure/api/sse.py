@@ -37,6 +37,7 @@ CLOSE_S: Final = 0.5  # for a reader to take what was sent, when the server clos
 FRAMES_BYTES_MAX: Final = 8 * 1024 * 1024  # kept of frames that other readers may want too
 
 StillGood = Callable[[], Awaitable[bool]]
+MaySend = Callable[[int], bool]  # counts what was sent; whether the stream goes on
 
 
 class Frames:
@@ -105,6 +106,11 @@ def _goes_on(before: RunDelta, after: RunDelta) -> bool:
     )
 
 
+def send_all(_size: int) -> bool:
+    """Count nothing, and go on."""
+    return True
+
+
 class Terms(NamedTuple):
     """What a stream is made with: its frames, how it is kept up, and what ends it."""
 
@@ -113,6 +119,7 @@ class Terms(NamedTuple):
     lifetime_s: float
     still_good: StillGood
     closing: Closing
+    may_send: MaySend = send_all
 
 
 def stream(steps: Steps, terms: Terms, *, heartbeat_s: float) -> Response:
@@ -238,6 +245,8 @@ class _EventStream(Response):
                     chunk = self._chunk(items) if items else KEEP_ALIVE
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                     pulse.sent()
+                    if not self._terms.may_send(len(chunk)):
+                        return b""  # the reader comes again, and is told when
         except GatewayError:
             return b""  # the run is not there any more, or its store is not: the reader comes again
         return done_frame_of(self._steps.run_id, self._steps.cursor)

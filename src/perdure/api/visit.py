@@ -11,6 +11,7 @@ from perdure.api.origins import Headers
 from perdure.api.proxies import Seen
 from perdure.errors import Invalid, TooLarge
 from perdure.ids import new_id
+from perdure.runtimes.context import Use
 
 SENT_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")  # of a request, if the client names one
 # What a route does not say otherwise: answers are not kept, and a browser that shows one runs nothing in it.
@@ -31,7 +32,7 @@ class Visit:
     """One request, from its head to the last byte of its answer."""
 
     __slots__ = (
-        "_bytes_max", "_receive", "_send", "_whole", "added", "bytes_in", "headers", "request_id", "scope",
+        "_bytes_max", "_receive", "_send", "_used", "_whole", "added", "bytes_in", "headers", "request_id", "scope",
         "seen", "status",
     )  # fmt: skip
 
@@ -44,9 +45,20 @@ class Visit:
         self.status = 500
         self.bytes_in = 0
         self._bytes_max = bytes_max
+        self._used: list[Use] = []
         self._whole = False  # whether the body was read to its end
         self.added: Headers = [(b"x-request-id", self.request_id.encode()), *PROTECTIVE]
         scope.setdefault("state", {})["request_id"] = self.request_id
+
+    def hold(self, use: Use) -> None:
+        """Use a runtime until the last byte of the answer is sent."""
+        use.__enter__()
+        self._used.append(use)
+
+    def leave(self) -> None:
+        """Use no runtime any more."""
+        while self._used:
+            self._used.pop().__exit__()
 
     def check_headers(self, once: Collection[bytes]) -> None:
         """Have the cookies in one line. Raises `Invalid` where a header of `once` stands twice."""

@@ -103,6 +103,7 @@ async def build(
                 registry=registry, open_runtime=router.open, credentials=credentials, clock=clock,
                 settings=_api_settings(settings), ready=[runtime.plane.ready], closing=closing,
                 control=control, recorder=recorder, forget_runtime=router.forget,
+                meter_of=planes.meter_of,
             )
         )  # fmt: skip
         yield App(settings, api, runner, runtime, router, closing, control, first_token)

@@ -18,6 +18,7 @@ from perdure.app.commands import (
     serving,
     settings,
     starting,
+    users,
 )
 from perdure.app.commands.options import Asked
 from perdure.app.failures import EXIT_CODES, INTERRUPTED, exit_code, lines_of, program
@@ -69,6 +70,7 @@ app.command("show")(runs.show_run)
 _add(ledger.ledger, runs.answer, runs.pause, runs.resume, runs.cancel, ledger.verify)
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(models.app, name="models")
+app.add_typer(users.app, name="users")
 app.add_typer(audit.app, name="audit")
 _add(settings.settings, doctor.doctor, openapi.openapi)
 

@@ -20,6 +20,7 @@ from perdure.app.control import Ground
 from perdure.app.settings import Settings
 from perdure.app.shipped import Shipped
 from perdure.clock import Clock, text_of
+from perdure.identity.principal import Principal
 from perdure.ids import RuntimeId, TenantId
 from perdure.registry.registry import Registry
 from perdure.runtimes.context import RuntimeContext
@@ -27,7 +28,7 @@ from perdure.runtimes.control import ControlContext
 from perdure.runtimes.endpoints import endpoints_of
 from perdure.runtimes.folders import plane_folder
 from perdure.runtimes.hub import Hub
-from perdure.runtimes.limits import Metering, RuntimeLimits
+from perdure.runtimes.limits import Meter, Metering, RuntimeLimits
 from perdure.runtimes.router import Key, RouterConfig
 
 if TYPE_CHECKING:
@@ -105,6 +106,12 @@ class Planes:
             await plane.close()
             raise
         return context
+
+    def meter_of(self, principal: Principal) -> Meter | None:
+        """What counts what a principal uses, by the runtime that is theirs."""
+        if self.metering is None:
+            return None
+        return self.metering.of(principal.runtime_tenant, principal.runtime)
 
     async def _plane(self, folder: Path, schema: str, config: PlaneConfig) -> SqlPlane:
         if self.ground.engine is None:

@@ -36,10 +36,6 @@ class Credentials(Protocol):
         """Whose browser session has this value. Raises `Unauthenticated`, with a `reason_code`."""
         ...
 
-    async def sign_in(self, user: str, token: str) -> Principal:
-        """The user with this token, for a browser session. Raises `Unauthenticated`, in one text for every cause."""
-        ...
-
 
 class SingleToken:
     """Whoever has the token is the local admin, and there is nobody else.
@@ -70,10 +66,6 @@ class SingleToken:
     async def principal_of_session(self, value: str) -> SessionFound:
         """Refuse: there are no browser sessions here."""
         raise Unauthenticated(reason_code="unauthenticated")
-
-    async def sign_in(self, user: str, token: str) -> Principal:
-        """Refuse: the token of an installation signs no browser in."""
-        raise Unauthenticated("This user and token do not sign in.")
 
     def _digest(self, token: str) -> bytes:
         # A keyed hash, and one that is made without letting other threads in between.

@@ -43,10 +43,6 @@ class StoredCredentials:
         """Whose browser session has this value. Raises `Unauthenticated`, with a `reason_code`."""
         return await sessions.session_of(self._control, value, self._uses)
 
-    async def sign_in(self, user: str, token: str) -> Principal:
-        """The user with this token. Raises `Unauthenticated`, in one text for every cause."""
-        return _principal_of(await sessions.who_signs_in(self._control, user, token))
-
 
 def _principal_of(found: TokenFound) -> Principal:
     token = found.token

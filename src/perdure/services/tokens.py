@@ -31,7 +31,9 @@ def made(
         raise Unfit("expires_at: that time has passed.")
     shown = Shown(new_token_id(), new_secret())
     token = kept_of(control, shown, tenant, user, name)
-    return NewToken(text_of_token(*shown), replace(token, expires_at=ends and text_of(ends)))
+    return NewToken(
+        text_of_token(*shown), replace(token, expires_at=None if ends is None else text_of(ends))
+    )
 
 
 def kept_of(

@@ -137,7 +137,7 @@ class SqlInbox:
             delivered = emit(session, emission, at, entry)
             return Mailed(delivered, delivered.run_ids)
 
-        delivered = await self._writer.work(work, due=at, at=at)
+        delivered: Delivered = await self._writer.work(work, due=at, at=at)
         self._audit.kept(entry)
         return delivered
 

@@ -90,6 +90,8 @@ class Notices:
         await connection.execute(f"LISTEN {CHANNEL}")
         for schema in tuple(self._listeners):  # whatever was said while nobody heard
             self._hint(schema, None)
+        for listener in self._unheard:
+            listener()
         async for notice in connection.notifies():
             if notice.pid != self._pid:
                 self._heard(notice.payload)

@@ -36,13 +36,17 @@ class _Strict(Body):
             raise Unfit("token: tokens are made here and cannot be chosen; leave it out.")
 
 
+def _plain() -> list[Literal["user", "admin"]]:
+    return ["user"]
+
+
 class CreateUser(_Strict):
     """A user to be made. Without a runtime they get their own again, or one named for them."""
 
     user_id: Named
     tenant_id: Named | None = None
     email: Id | None = None
-    roles: Roles = Field(default_factory=lambda: ["user"])
+    roles: Roles = Field(default_factory=_plain)
     scopes: Scopes = Field(default_factory=list)
     enabled: bool = True
     runtime_id: Named | None = None

@@ -1,7 +1,6 @@
 """Commands that keep running: the gateway, a runner alone, and the first steps of a newcomer."""
 
 import socket
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -50,7 +49,11 @@ def serve(
         if settings.auth_token is None:
             on.say(f"The token is in {token_path(settings)}", "dim")
 
-    serve_until_stopped(settings, with_runner=not no_runner, on_ready=ready)
+    def made(token: str) -> None:
+        on.say("The first admin is default/admin. Their token is shown this once:", "bold")
+        on.say(token)
+
+    serve_until_stopped(settings, with_runner=not no_runner, on_ready=ready, on_first_token=made)
     on.say("Stopped.")
 
 
@@ -87,8 +90,14 @@ def quickstart(
     from perdure.app.processes import serve_while
 
     on = screen(one=True)
-    token = token_of(settings).get_secret_value()
-    serve_while(settings, partial(tour, settings=settings, token=token, prompt=prompt, on=on))
+
+    async def main(url: str) -> None:
+        token = token_of(
+            settings
+        ).get_secret_value()  # in user mode the first start has just made it
+        await tour(url, settings=settings, token=token, prompt=prompt, on=on)
+
+    serve_while(settings, main)
     on.say(f"\nStopped. Every run is kept in {settings.data_dir}.")
 
 
