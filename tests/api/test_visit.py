@@ -7,6 +7,7 @@ from starlette.types import Message
 
 from perdure.api.visit import Visit
 from perdure.errors import Invalid, TooLarge
+from perdure.runtimes.context import Use
 
 pytestmark = pytest.mark.anyio
 
@@ -97,3 +98,13 @@ async def test_a_refused_body_is_read_on_where_the_connection_ends_with_the_answ
     again = a_visit(wire=Wire(b"12345", b"678"))
     await again.send({"type": "http.response.start", "status": 413})
     assert again.bytes_in == 0
+
+
+def test_a_runtime_is_in_use_until_the_visit_leaves() -> None:
+    visit, use = a_visit(), Use()
+    visit.hold(use)
+    visit.hold(use)
+    assert use.holders == 2
+    for _ in range(2):
+        visit.leave()
+        assert use.holders == 0

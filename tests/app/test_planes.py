@@ -21,6 +21,7 @@ from perdure.kernel.model import Birth, ProgramRef, Status
 from perdure.runtimes.limits import RuntimeLimits
 from perdure.stores.runs import Commit
 from tests.support.built import built
+from tests.support.gateway import served
 from tests.support.postgres import serving_postgres
 
 ECHO = ProgramRef("echo", None, "")
@@ -217,3 +218,74 @@ def test_the_limits_of_settings_are_those_of_runtimes(tmp_path: Path) -> None:
     config = router_config_of(settings)
     assert (config.open_max, config.idle_s) == (7, 8)
     assert metering_of(settings, SystemClock()) is None
+
+
+@pytest.mark.anyio
+async def test_one_principal_has_so_many_requests_at_once_and_others_have_their_own(
+    tmp_path: Path,
+) -> None:
+    reached, go_on = anyio.Event(), anyio.Event()
+    told: list[int] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{"
+        reached.set()
+        await go_on.wait()
+        yield b"}"
+
+    async def slow(client: httpx2.AsyncClient) -> None:
+        headers = {"content-type": "application/json"}
+        answer = await client.post(f"{API}/runs/start", content=body(), headers=headers)
+        told.append(answer.status_code)
+
+    async with a_town(tmp_path, principal_requests=1) as town:
+        alice, bob = [await town.user(name) for name in ("alice", "bob")]
+        async with anyio.create_task_group() as group:
+            group.start_soon(slow, alice)
+            await reached.wait()
+            refused = await alice.get(f"{API}/me")
+            assert (await bob.get(f"{API}/me")).status_code == 200
+            go_on.set()
+        assert (refused.status_code, refused.json()["limit"]) == (429, "requests_at_once")
+        assert (await alice.get(f"{API}/me")).status_code == 200
+        assert told == [400]
+
+
+@pytest.mark.anyio
+async def test_a_stream_keeps_its_plane_open_and_counts_as_one(tmp_path: Path) -> None:
+    async with a_town(tmp_path, principal_streams=1, plane_idle_s=0.001) as town:
+        alice = await town.user("alice")
+        run_id = (await a_start(alice, "s")).json()["run_id"]
+        path = f"{API}/runs/{run_id}/ledger/stream"
+        async with (
+            served(town.app.api) as url,
+            httpx2.AsyncClient(base_url=url, headers=alice.headers) as far,
+        ):
+            async with far.stream("GET", path) as first:
+                assert first.status_code == 200
+                refused = await far.get(path)
+                assert (refused.status_code, refused.json()["limit"]) == (429, "streams_at_once")
+                for _ in range(3):
+                    await town.app.router.close_idle()
+                assert town.app.router.is_open(TENANT, RuntimeId("alice"))
+            with anyio.fail_after(30):
+                while town.app.router.open_count > 1:
+                    await anyio.sleep(0.05)
+
+
+@pytest.mark.anyio
+async def test_a_stream_whose_bytes_are_spent_ends_and_its_reader_is_told_when_to_come(
+    tmp_path: Path,
+) -> None:
+    async with a_town(tmp_path, principal_stream_bytes=1024) as town:
+        alice = await town.user("alice")
+        body = {"bundle_id": "ask-first", "input_data": {"prompt": "x" * 2_000}}
+        run_id = (await alice.post(f"{API}/runs/start", json=body)).json()["run_id"]
+        path = f"{API}/runs/{run_id}/ledger/stream"
+        with anyio.fail_after(30):
+            while (await alice.get(path)).status_code == 200:  # ends, though the run does not
+                pass
+        refused = await alice.get(path)
+        assert refused.status_code == 429
+        assert refused.json()["limit"] == "stream_bytes_per_minute"
+        assert int(refused.headers["retry-after"]) >= 1

@@ -25,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import httpcore2
 
@@ -57,7 +58,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of a gateway that is to be killed often: leases short, its log quiet."""
     more: dict[str, Any] = dict(one.split("=", 1) for one in options.set)
     given: dict[str, Any] = {
-        "lease_s": 1.0, "poll_s": 0.5, "log_level": "warning", "embedded_model": False, **more,
+        "lease_s": 1.0, "poll_s": 0.5, "log_level": "warning", "embedded_model": False,
+        "egress_loopback_ports": (urlsplit(options.counter).port,), **more,
     }  # fmt: skip
     return read_settings(
         data_dir=options.data_dir, port=options.port, database_url=options.postgres,
@@ -99,7 +101,9 @@ def rehearse() -> None:
     in a wheel. Together they take longer than everything that a life has to do with its data.
     """
     with TemporaryDirectory() as folder:
-        options = options_of(["--data-dir", folder, "--port", "0", "--counter", "http://127.0.0.1"])
+        options = options_of(
+            ["--data-dir", folder, "--port", "0", "--counter", "http://127.0.0.1:9"]
+        )
         serve(options, lambda _: os.kill(os.getpid(), signal.SIGTERM))
     certificates, packed = httpcore2.default_ssl_context(_trust_env=False), tuple(shipped_bundles())
     patch("httpcore2.default_ssl_context", lambda **_: certificates).start()
