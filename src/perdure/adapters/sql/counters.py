@@ -11,9 +11,8 @@ from perdure.adapters.sql.tables import counters
 INBOX: Final = "inbox"  # the order of messages
 EVENTS: Final = "events"  # held by whoever gives an event out or opens a wait for one
 RUNS: Final = "runs"  # surrogate keys
-AUDIT: Final = "audit"  # the order of entries on their way to the chain
-NAMES: Final = (INBOX, EVENTS, RUNS, AUDIT)
-BLOCK: Final = 1_000  # numbers a process takes at once
+NAMES: Final = (INBOX, EVENTS, RUNS)
+BLOCK: Final = 1_000  # keys a process takes at once
 
 _TAKE: Final = Sql(
     update(counters)
@@ -31,19 +30,19 @@ def take(session: Session, name: str, count: int = 1) -> int:
     return last - count + 1
 
 
-class Numbers:
-    """Numbers of one name, taken in blocks, so that a birth costs no statement of its own."""
+class RunKeys:
+    """Surrogate keys of runs, taken in blocks, so that a birth costs no statement of its own."""
 
-    def __init__(self, database: Database, name: str) -> None:
+    def __init__(self, database: Database) -> None:
         """Take none before the first is needed."""
-        self._database, self._name = database, name
+        self._database = database
         self._next = self._end = 0
 
     def new(self) -> int:
-        """A number that nobody has had."""
+        """A key that no run has had."""
         if self._next == self._end:
             with self._database.writing() as session:
-                self._next = take(session, self._name, BLOCK)
+                self._next = take(session, RUNS, BLOCK)
             self._end = self._next + BLOCK
         self._next += 1
         return self._next - 1
