@@ -2,6 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+AUDIT := $(VENV)-audit
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(shell for it in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$it" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$it"; break; }; done)
@@ -11,7 +12,7 @@ PURE := kernel identity bundles
 SOAK ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser check coverage bench soak
+.PHONY: help setup run test test-browser check coverage audit bench soak
 .DELETE_ON_ERROR:
 
 help:  ## Print this list
@@ -22,8 +23,8 @@ setup: $(DEV_STAMP)  ## Create .venv and install what is missing in it
 # While the product runs it has the terminal to itself, so that Ctrl-C ends it and not make: the product
 # says goodbye and make ends well. Ctrl-Z is off, since make would not notice it.
 run: $(RUN_STAMP)  ## Set up what is missing and start the product; Ctrl-C ends it
-	@$(BIN)/perdure models install
-	@if [ -t 0 ]; then trap '' TSTP; set -m; $(BIN)/perdure quickstart; else exec $(BIN)/perdure quickstart; fi
+	@start="$(BIN)/perdure quickstart --install-model"; \
+		if [ -t 0 ]; then trap '' TSTP; set -m; $$start; else exec $$start; fi
 
 test: $(DEV_STAMP)  ## Set up what is missing and run every suite, on SQLite and on Postgres
 	@$(BIN)/perdure models install
@@ -43,6 +44,11 @@ check: $(DEV_STAMP)  ## Format, lint, types, import contracts, house rules
 coverage: $(DEV_STAMP)  ## Hold the pure rooms to every branch
 	$(BIN)/python -m pytest -q $(PURE:%=tests/%) $(PURE:%=--cov=perdure.%) --cov-branch \
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
+
+audit: $(DEV_STAMP)  ## Look whether anything that is installed has a known weakness; needs the network
+	@[ -d $(AUDIT) ] || "$(PYTHON)" -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3'
+	$(AUDIT)/bin/pip-audit --strict --skip-editable --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 bench: $(DEV_STAMP)  ## Measure speed and size, as ratios in one run; peers get an environment of their own
 	$(BIN)/python -m tests.bench --write

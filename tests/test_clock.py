@@ -28,6 +28,11 @@ def test_a_time_is_written_with_microseconds_and_its_offset() -> None:
 
 
 @given(TIMES)
+def test_a_time_is_written_as_the_standard_library_writes_it(at: datetime) -> None:
+    assert text_of(at) == at.astimezone(UTC).isoformat("T", "microseconds")
+
+
+@given(TIMES)
 def test_a_time_is_written_in_utc_and_read_as_the_same_time(at: datetime) -> None:
     assert text_of(at).endswith("+00:00")
     assert time_of(text_of(at)) == at

@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.ids import RunId, derived_id, new_id, step_id_of
+from perdure.ids import RunId, derived_id, new_id, new_secret, new_token_id, step_id_of
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x1f"))
 
@@ -36,3 +36,11 @@ def test_the_steps_of_runs_have_ids_of_their_own_shaped_as_uuids() -> None:
     assert len({*made, *runs}) == len(made) + len(runs)
     assert all(str(UUID(one)) == one for one in made)
     assert step_id_of(runs[0], 2) == step_id_of(runs[0], 2)
+
+
+def test_secrets_and_the_ids_of_tokens_are_chance_that_a_url_takes() -> None:
+    for make, letters in ((new_secret, 43), (new_token_id, 16)):
+        made = {make() for _ in range(1_000)}
+        assert len(made) == 1_000
+        assert {len(it) for it in made} == {letters}
+        assert all(it.replace("-", "a").replace("_", "a").isalnum() for it in made)

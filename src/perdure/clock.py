@@ -4,6 +4,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+from orjson import dumps
+
 
 class Clock(Protocol):
     """What tells the time; a test brings its own."""
@@ -33,6 +35,8 @@ def text_of(at: datetime) -> str:
     """Write a time as RFC 3339 in UTC with microseconds, as ledger, cells and wire show it."""
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
+    if at.microsecond:  # else it would be left out
+        return dumps(at)[1:-1].decode()  # in a quarter of the time: every record has two of them
     return at.isoformat("T", "microseconds")
 
 

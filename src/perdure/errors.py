@@ -6,6 +6,8 @@ GatewayError
 │   ├── UnknownMedia          a body of a kind that is not read here
 │   ├── Unfit                 a body of the right shape that says what cannot be
 │   ├── KeyReused             a request's own key that came before, with another body
+│   ├── UserExists            a user of this id, or of one that looks like it
+│   ├── RuntimeTaken          a runtime of this id is another's, or is kept for one
 │   ├── BundleRefused         an archive that is no bundle, or not a safe one
 │   └── FlowRefused           a flow that cannot be run as it is drawn
 ├── Unauthenticated
@@ -16,6 +18,10 @@ GatewayError
 │   ├── BundleNotFound
 │   ├── FlowNotFound
 │   ├── ArtifactNotFound
+│   ├── UserNotFound
+│   ├── TokenNotFound
+│   ├── SessionNotFound
+│   ├── RuntimeNotFound
 │   └── FeatureAbsent
 ├── Conflict
 │   ├── VersionConflict       somebody else changed the run first
@@ -24,6 +30,7 @@ GatewayError
 │   ├── WaitMismatch          the run does not wait for this
 │   ├── BundleExists
 │   ├── Deprecated
+│   ├── LastAdmin             nobody would be left to let others in
 │   └── LedgerBroken          a stored step is not what was written
 ├── LimitReached
 │   ├── TooLarge
@@ -81,6 +88,18 @@ class KeyReused(Invalid):
     """The idempotency key was used before, with another body."""
 
     code = "idempotency_key_reused"
+
+
+class UserExists(Invalid):
+    """There is such a user already, or one whose id looks like it."""
+
+    code = "user_exists"
+
+
+class RuntimeTaken(Invalid):
+    """The runtime belongs to another user, or is kept for one."""
+
+    code = "runtime_taken"
 
 
 class BundleRefused(Invalid):
@@ -143,6 +162,30 @@ class ArtifactNotFound(NotFound):
     code = "artifact_not_found"
 
 
+class UserNotFound(NotFound):
+    """There is no such user."""
+
+    code = "user_not_found"
+
+
+class TokenNotFound(NotFound):
+    """There is no such token."""
+
+    code = "token_not_found"
+
+
+class SessionNotFound(NotFound):
+    """There is no such browser session."""
+
+    code = "session_not_found"
+
+
+class RuntimeNotFound(NotFound):
+    """There is no such retained runtime."""
+
+    code = "runtime_not_found"
+
+
 class FeatureAbsent(NotFound):
     """This installation does not have the feature."""
 
@@ -189,6 +232,12 @@ class Deprecated(Conflict):
     """The flow is deprecated and takes no new runs."""
 
     code = "deprecated"
+
+
+class LastAdmin(Conflict):
+    """This is the last admin of the tenant."""
+
+    code = "last_admin"
 
 
 class LedgerBroken(Conflict):

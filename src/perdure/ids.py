@@ -1,7 +1,8 @@
 """The kinds of ids, and the only maker of new ones."""
 
 from hashlib import sha256
-from typing import NewType
+from secrets import token_urlsafe
+from typing import Final, NewType
 
 from uuid_utils import uuid7
 
@@ -15,11 +16,25 @@ BundleSha = NewType("BundleSha", str)  # sha256 of a bundle's bytes, hex
 TenantId = NewType("TenantId", str)
 UserId = NewType("UserId", str)
 RuntimeId = NewType("RuntimeId", str)
+TokenId = NewType("TokenId", str)  # the part of a token that is no secret
+
+TOKEN_ID_BYTES: Final = 12  # 16 letters
+SECRET_BYTES: Final = 32  # 43 letters
 
 
 def new_id() -> str:
     """A new id, unique and ordered by its time of making (RFC 9562, version 7)."""
     return str(uuid7())
+
+
+def new_token_id() -> TokenId:
+    """A new id for a token, in 16 letters that a URL takes; it tells nothing and orders nothing."""
+    return TokenId(token_urlsafe(TOKEN_ID_BYTES))
+
+
+def new_secret() -> str:
+    """A new secret of 256 bits, in 43 letters that a URL takes."""
+    return token_urlsafe(SECRET_BYTES)
 
 
 def derived_id(*parts: str) -> str:

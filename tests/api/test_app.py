@@ -115,7 +115,9 @@ def test_routes_are_short() -> None:
         assert not re.search(r"^\s*(try|if|except)\b", body, re.MULTILINE), route.path
 
 
-async def test_nothing_below_the_prefix_answers_without_a_credential(gateway: Gateway) -> None:
+async def test_promise_01_nothing_below_the_prefix_answers_without_a_credential(
+    gateway: Gateway,
+) -> None:
     for route in routes_of(gateway.app):
         if not route.path.startswith("/api/gateway/") or route.required.action == "session:login":
             continue

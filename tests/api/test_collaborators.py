@@ -2,28 +2,51 @@
 
 from typing import Any
 
+import pytest
+
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
+from perdure.api.cookies import CookieNames
+from perdure.errors import Invalid
 from perdure.identity.access import RULES
 from perdure.identity.credentials import SingleToken
 from perdure.registry.registry import registry_of
 
 
-def rules_of(**settings: Any) -> Any:
-    """The rules of an application with these settings."""
+def collaborators_of(**settings: Any) -> Collaborators:
+    """What an application with these settings stands on."""
 
     async def open_runtime(_principal: object) -> Any:
         raise AssertionError("nothing is opened here")
 
-    collaborators = Collaborators(
+    return Collaborators(
         registry_of([], RULES), open_runtime, SingleToken(["t"], b"k"), settings=ApiSettings(**settings)
     )  # fmt: skip
-    return collaborators.rules
 
 
 def test_pages_need_a_credential_unless_only_this_machine_reaches_them() -> None:
-    assert not rules_of()["docs:read"].public
-    assert rules_of(on_loopback=True)["docs:read"].public
-    assert not rules_of(on_loopback=True)["run:read"].public
+    assert not collaborators_of().rules_at_home["docs:read"].public
+    opened = collaborators_of(on_loopback=True)
+    assert opened.rules_at_home["docs:read"].public
+    assert not opened.rules_at_home["run:read"].public
+    assert not opened.rules["docs:read"].public
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"allowed_origins": ("*",)},
+        {"allowed_origins": ("localhost:3000",)},
+        {"proxy_addresses": ("banana",)},
+        {"cookies": CookieNames(session="a b")},
+        {"cookies": CookieNames(csrf_header="x\r\ny")},
+        {"cookies": CookieNames(session="same", csrf="SAME")},
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused_before_anybody_asks(
+    settings: dict[str, Any],
+) -> None:
+    with pytest.raises(Invalid):
+        ApiSettings(**settings)
 
 
 def test_closing_is_told_to_whoever_still_listens() -> None:

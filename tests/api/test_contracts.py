@@ -97,3 +97,35 @@ def test_a_feature_may_add_facts_to_a_contract() -> None:
     assert common["memory"]["backend"] == "own"
     assert common["memory"]["available"] is False
     assert common["new"]["thing"] == {"available": True}
+
+
+def test_promise_72_what_is_for_admins_is_shown_to_users_as_out_of_reach() -> None:
+    actions, collaborators = standing(*FEATURES)
+    for_bob = contracts_of(actions, BOB, collaborators)["operations"]
+    for_admin = contracts_of(actions, ADMIN_OF_ALL, collaborators)["operations"]
+    of_admins = {it for it, one in collaborators.rules.items() if one.roles == {ADMIN} and not one.hidden}  # fmt: skip
+    assert of_admins
+    assert set(for_bob) == set(for_admin)
+    for action, told in for_bob.items():
+        assert told["available"] is (action not in of_admins)
+        assert for_admin[action]["available"] is True
+        if action in of_admins:
+            assert (told["reason_code"], told["required_role"]) == ("admin_required", "admin")
+
+
+def test_promise_72_what_scopes_take_away_is_shown_as_out_of_scope() -> None:
+    actions, collaborators = standing(*FEATURES)
+    held = replace(BOB, scopes=("run:read",))
+    told = contracts_of(actions, held, collaborators)
+    start = told["common"]["runs"]["start"]
+    assert (start["available"], start["reason_code"]) == (False, "scope_required")
+    assert start["required_scope"] == "run:start"
+    assert told["common"]["runs"]["list"]["available"] is True
+
+
+def test_promise_69_discovery_names_every_operation_that_is_not_hidden() -> None:
+    actions, collaborators = standing(*FEATURES)
+    told = contracts_of(actions, BOB, collaborators)["operations"]
+    shown = {(it["method"], it["endpoint"]) for one in told.values() for it in one["operations"]}
+    hidden = {at for at, action in actions.items() if collaborators.rules[action].hidden}
+    assert shown == set(actions) - hidden

@@ -1,9 +1,12 @@
 """What routes ask for: a key that counts once, a runtime of one's own, and the means of a stream."""
 
+from typing import Any
+
 import pytest
 from fastapi import Request
 
-from perdure.api.deps import key_of, principal_of, terms_of
+from perdure.api.deps import key_of, principal_of, terms_of, visit_of
+from perdure.api.visit import Visit
 from perdure.errors import Invalid, Unauthenticated
 from perdure.identity.credentials import local_admin
 from tests.support.gateway import BEARER, Gateway
@@ -14,9 +17,13 @@ pytestmark = pytest.mark.anyio
 def a_request(gateway: Gateway, token: str | None, principal: object) -> Request:
     """A request that the gate has let through."""
     headers = [(b"authorization", token.encode())] if token else []
-    return Request({
-        "type": "http", "app": gateway.app, "headers": headers, "state": {"principal": principal},
-    })  # fmt: skip
+    scope: dict[str, Any] = {"type": "http", "app": gateway.app, "headers": headers}
+    scope["state"] = {"visit": Visit(scope, nothing, nothing, 0), "principal": principal}
+    return Request(scope)
+
+
+async def nothing(*_message: object) -> Any:
+    """Stand for a connection that is not used."""
 
 
 async def test_the_same_key_starts_one_run(gateway: Gateway) -> None:
@@ -51,3 +58,8 @@ async def test_a_stream_lasts_as_long_as_its_credential(gateway: Gateway) -> Non
     assert not await (await terms_of(a_request(gateway, "Bearer revoked", reader))).still_good()
     somebody_else = local_admin("another")
     assert not await (await terms_of(a_request(gateway, good, somebody_else))).still_good()
+
+
+async def test_a_request_that_came_around_the_gate_has_no_visit() -> None:
+    with pytest.raises(Unauthenticated):
+        visit_of(Request({"type": "http", "headers": []}))

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import schemathesis
@@ -17,37 +17,34 @@ from perdure.identity.credentials import SingleToken
 from perdure.identity.principal import Principal
 from perdure.registry.registry import registry_of
 from perdure.runtimes.context import RuntimeContext
-from tests.support.gateway import (
-    BEARER,
-    FEATURES,
-    TOKEN,
-    Options,
-    a_gateway,
-    a_straight_bundle,
-    an_asking_bundle,
-    served,
-)
+from tests.support.gateway import FEATURES, TOKEN, served
+from tests.support.signing import a_town
 
-SHOWN = {"Authorization": BEARER["authorization"]}
 EXAMPLES = 30  # of each operation
 OPEN = ApiSettings(on_loopback=True, lockout_after=1_000_000, access_logged=False)
 
 
+class Server(NamedTuple):
+    """Where a gateway is, and what an admin of it shows."""
+
+    url: str
+    shown: dict[str, str]
+
+
 @asynccontextmanager
-async def a_server(folder: Path) -> AsyncIterator[str]:
-    """A gateway on a port, with a run of each state in it; where it is."""
-    async with a_gateway(folder, Options(settings=OPEN)) as gateway:
-        await gateway.install(an_asking_bundle(id="ask"))
-        await gateway.install(a_straight_bundle(id="straight"))
+async def a_server(folder: Path) -> AsyncIterator[Server]:
+    """A gateway with users on a port, with a run of each state in it."""
+    async with a_town(folder, OPEN) as town:
+        gateway = town.gateway
         await gateway.until(await gateway.start("ask:main", prompt="?"), "waiting")
         await gateway.until(await gateway.start("straight:main", prompt="?"), "completed")
         async with served(gateway.app) as url:
-            yield url
+            yield Server(url, {"Authorization": town.bearer("ada")["authorization"]})
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a server is that runs in a thread of its own."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that runs in a thread of its own."""
     folder = tmp_path_factory.mktemp("gateway")
     with (
         start_blocking_portal() as portal,
@@ -84,8 +81,10 @@ def holding(path: str, method: str) -> Any:
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def answered(case: Any, url: str) -> None:
-        case.call_and_validate(base_url=url, headers=SHOWN, excluded_checks=TELLS_MORE_THAN_A_SHAPE)
+    def answered(case: Any, server: Server) -> None:
+        case.call_and_validate(
+            base_url=server.url, headers=server.shown, excluded_checks=TELLS_MORE_THAN_A_SHAPE
+        )
 
     return answered
 

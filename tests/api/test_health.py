@@ -12,7 +12,9 @@ pytestmark = pytest.mark.anyio
 NOBODY = {"authorization": ""}
 
 
-async def test_health_needs_no_credential(gateway: Gateway) -> None:
+async def test_promise_02_health_needs_no_credential_and_looks_at_none(gateway: Gateway) -> None:
+    wrong = {"authorization": "Bearer wrong", "cookie": "abstractgateway_session=wrong"}
+    assert (await gateway.client.get("/api/health", headers=wrong)).status_code == 200
     answer = await gateway.client.get("/api/health", headers=NOBODY)
     assert answer.json() == {"status": "healthy", "service": "abstractgateway"}
     assert (await gateway.client.get("/healthz", headers=NOBODY)).json() == {"status": "ok"}
@@ -41,4 +43,5 @@ async def test_metrics_are_for_admins(gateway: Gateway) -> None:
 async def test_on_loopback_metrics_are_open(tmp_path: Path) -> None:
     settings = ApiSettings(on_loopback=True, access_logged=False)
     async with a_gateway(tmp_path, Options(settings=settings)) as gateway:
-        assert (await gateway.client.get("/metrics", headers=NOBODY)).status_code == 200
+        here = {**NOBODY, "host": "localhost"}
+        assert (await gateway.client.get("/metrics", headers=here)).status_code == 200

@@ -1,8 +1,12 @@
-"""Whoever asks is told who they are, and the installation's token signs no browser in."""
+"""Whoever asks is told who they are, and what they may do."""
+
+from pathlib import Path
 
 import pytest
 
-from tests.support.gateway import TOKEN, Gateway
+from perdure.identity.access import ADMIN
+from tests.support.gateway import Gateway
+from tests.support.signing import a_town
 
 pytestmark = pytest.mark.anyio
 
@@ -26,26 +30,14 @@ async def test_ping_answers_with_the_time(gateway: Gateway) -> None:
     assert told["time"].endswith("+00:00")
 
 
-async def test_the_token_of_an_installation_signs_nobody_in(gateway: Gateway) -> None:
-    texts = set()
-    for user, token in (("local-admin", TOKEN), ("local-admin", "wrong"), ("nobody", "wrong")):
-        answer = await gateway.post(
-            "/session/login", {"user_id": user, "token": token}, headers={"authorization": ""}
-        )
-        assert answer.status_code == 401
-        assert "set-cookie" not in answer.headers
-        texts.add(answer.json()["detail"])
-    assert len(texts) == 1
-
-
-@pytest.mark.parametrize(
-    "body", [{}, {"user_id": "a", "token": ""}, {"user_id": "a", "token": "b", "more": 1}]
-)
-async def test_a_sign_in_has_its_fields_and_no_others(
-    gateway: Gateway, body: dict[str, str]
-) -> None:
-    assert (await gateway.post("/session/login", body)).status_code == 422
-
-
-async def test_signing_out_without_a_session_ends_none(gateway: Gateway) -> None:
-    assert (await gateway.post("/session/logout")).json() == {"ok": True, "deleted": False}
+async def test_whoever_asks_is_told_what_they_may_do(tmp_path: Path) -> None:
+    async with a_town(tmp_path) as town:
+        user = (await town.gateway.get("/me", headers=town.bearer("alice"))).json()
+        admin = (await town.gateway.get("/me", headers=town.bearer("ada"))).json()
+    rules = town.gateway.app.state.collaborators.rules
+    of_admins = {action for action, one in rules.items() if one.roles == {ADMIN} and not one.hidden}
+    assert of_admins
+    assert of_admins == set(admin["actions"]) - set(user["actions"])
+    assert set(user["actions"]) < set(admin["actions"])
+    assert user["auth"] == {"mode": "users", "user_auth_enabled": True}
+    assert user["routing"] == {"mode": "per-principal", "one_user_one_runtime": True}

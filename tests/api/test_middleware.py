@@ -1,5 +1,6 @@
 """The gate: who asks, from where, how much at once, how large; and what every answer carries."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import structlog
 from structlog.testing import capture_logs
 
 from perdure.api.collaborators import ApiSettings
-from perdure.api.middleware import Slots, address_of, authenticate, enter_runtime, is_protected
-from perdure.errors import TooMany, Unauthenticated
-from perdure.identity.credentials import SingleToken, local_admin
+from perdure.api.middleware import Slots, enter_runtime, is_protected
+from perdure.errors import TooMany
+from perdure.identity.access import ADMIN
+from perdure.identity.credentials import local_admin
+from perdure.ids import TenantId
+from perdure.stores.audit import fields_of
 from tests.support.gateway import (
     BEARER,
     TOKEN,
@@ -21,8 +25,11 @@ from tests.support.gateway import (
     a_straight_bundle,
     served,
 )
+from tests.support.signing import a_town
 
 pytestmark = pytest.mark.anyio
+NO_BRACES = str.maketrans("", "", "{}")
+PROBLEM = {"type", "title", "status", "detail", "code", "instance", "retryable"}
 NOBODY = {"authorization": ""}
 SMALL = ApiSettings(
     body_bytes_max=1_000, upload_bytes_max=2_000, upload_slack_bytes=500, requests_at_once=2,
@@ -38,15 +45,6 @@ async def small(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 # --- who asks --------------------------------------------------------------------------------------
-
-
-async def test_a_principal_comes_from_its_header_alone() -> None:
-    credentials = SingleToken(["secret"], b"k")
-    found = await authenticate({b"authorization": b"Bearer secret"}, credentials)
-    assert found.user == "local-admin"
-    for headers in ({}, {b"authorization": b"Basic secret"}, {b"authorization": b"Bearer other"}):
-        with pytest.raises(Unauthenticated):
-            await authenticate(headers, credentials)
 
 
 async def test_the_runtime_is_the_one_that_is_opened_for_the_principal(gateway: Gateway) -> None:
@@ -71,31 +69,142 @@ async def test_also_where_there_is_no_route(gateway: Gateway) -> None:
     assert not is_protected("/api/gatewayish")
 
 
-async def test_what_a_client_says_of_itself_changes_nothing(gateway: Gateway) -> None:
-    forged = {"x-user-id": "root", "x-tenant-id": "other", "x-forwarded-user": "root"}
-    answer = await gateway.get("/me?user_id=root&runtime_id=other", headers=forged)
-    assert answer.json()["principal"]["user_id"] == "local-admin"
-    assert answer.json()["principal"]["runtime_id"] == "admin"
+FORGED = {
+    "user_id": "ada", "tenant_id": "other", "runtime_id": "admin", "owner_id": "ada", "all_owners": "true",
+    "workspace_root": "/", "principal": "ada", "roles": "admin",
+}  # fmt: skip
 
 
-async def test_wrong_tokens_are_locked_out_and_the_right_one_never_is(small: Gateway) -> None:
+async def test_promise_04_what_a_client_says_of_itself_changes_nothing(tmp_path: Path) -> None:
+    headers = {f"x-{name.replace('_', '-')}": value for name, value in FORGED.items()}
+    headers |= {
+        "x-forwarded-user": "ada",
+        "x-remote-user": "ada",
+        "remote-user": "ada",
+        "x-admin": "1",
+    }
+    async with a_town(tmp_path) as town:
+        plain = await town.gateway.get("/me", headers=town.bearer("bob"))
+        forged = {**headers, **town.bearer("bob")}
+        assert (await town.gateway.get("/me", params=FORGED, headers=forged)).json() == plain.json()
+        started = await town.gateway.post(
+            "/runs/start", {"flow_id": "straight:main", **FORGED}, headers=forged
+        )
+        assert started.status_code in (200, 422)
+        for action in ("/audit/tail", "/audit"):
+            assert (
+                await town.gateway.get(action, params=FORGED, headers=forged)
+            ).status_code == 403
+        assert (await town.gateway.get("/me", headers={**headers, **NOBODY})).status_code == 401
+
+
+async def test_promise_14_nothing_that_is_sent_makes_nobody_an_admin(tmp_path: Path) -> None:
+    local = {"host": "localhost", "x-forwarded-for": "127.0.0.1", "x-forwarded-host": "localhost"}
+    odd = [
+        {}, local, {"authorization": "Bearer "}, {"authorization": "Bearer null"}, {"authorization": "Basic YTpi"},
+        {"cookie": "abstractgateway_session="}, {"x-abstractgateway-session": "agws_admin.x"},
+        {"x-http-method-override": "OPTIONS"}, {"origin": "http://localhost:1"},
+    ]  # fmt: skip
+    async with a_town(tmp_path, installation=False) as town:
+        rules, actions = town.gateway.app.state.collaborators.rules, town.gateway.app.state.actions
+        of_admins = [at for at, action in actions.items() if rules[action].roles == {ADMIN}]
+        assert of_admins
+        for method, path in of_admins:
+            for headers in [*odd, {"authorization": f"Bearer {TOKEN}"}]:
+                answer = await town.gateway.client.request(method, path.translate(NO_BRACES), headers={**NOBODY, **headers})  # fmt: skip
+                assert answer.status_code in (401, 429), (method, path, headers)
+
+
+async def test_promise_15_wrong_tokens_are_locked_out_and_the_right_one_never_is(
+    small: Gateway,
+) -> None:
     wrong = {"authorization": "Bearer wrong"}
     statuses = [(await small.get("/me", headers=wrong)).status_code for _ in range(4)]
     assert statuses == [401, 401, 429, 429]
     assert int((await small.get("/me", headers=wrong)).headers["retry-after"]) > 1
     assert (await small.get("/me")).status_code == 200
-    assert (await small.get("/me", headers=wrong)).status_code == 401
+    other = {"authorization": "Bearer another"}
+    assert (await small.get("/me", headers=other)).status_code == 401
+    assert (await small.get("/me", headers=wrong)).status_code == 429
+
+
+async def test_promise_70_71_a_denial_reads_the_same_whatever_exists(tmp_path: Path) -> None:
+    async with a_town(tmp_path) as town:
+        rules, actions = town.gateway.app.state.collaborators.rules, town.gateway.app.state.actions
+        named = [
+            at for at, action in actions.items() if rules[action].roles == {ADMIN} and "{" in at[1]
+        ]
+        assert named
+        for method, path in named:
+            told = []
+            for name in ("alice", "nobody"):
+                asked = re.sub(r"\{\w+\}", name, path)
+                answer = await town.gateway.client.request(
+                    method, asked, headers=town.bearer("bob")
+                )
+                body = answer.json()
+                assert set(body) - PROBLEM == {"reason_code", "required_role", "resource_class", "action"}  # fmt: skip
+                assert name not in answer.text
+                told.append((answer.status_code, {**body, "instance": ""}, sorted(answer.headers)))
+            assert told[0] == told[1], path
+            assert told[0][0] == 403
+
+
+async def test_promise_15_74_refusals_are_on_the_record(tmp_path: Path) -> None:
+    async with a_town(tmp_path) as town, town.browser("alice") as alice:
+        await town.gateway.post("/admin/users", {"user_id": "eve"}, headers=town.bearer("bob"))
+        await alice.ask("POST", "/runs/start", csrf="wrong")
+        await alice.sign_in("alice", "wrong")
+        await town.gateway.get("/me", headers={"authorization": "Bearer wrong"})
+        await town.gateway.get("/me", headers={"origin": "http://evil.example"})
+        found = []
+        for tenant in ("acme", "default"):
+            records = await town.control.context.audit.records(TenantId(tenant), after=0, limit=100)
+            found += [fields_of(record.body) for record in records]
+    denied = {(it["action"], it["reason_code"]) for it in found if it["outcome"] == "denied"}
+    assert denied >= {
+        ("user:write", "admin_required"), ("gate:enter", "csrf_required"), ("session:login", "unauthenticated"),
+        ("gate:enter", "unauthenticated"), ("gate:enter", "origin_not_allowed"),
+    }  # fmt: skip
+    assert "wrong" not in repr(found)
 
 
 # --- from where ------------------------------------------------------------------------------------
 
 
-async def test_a_page_of_another_site_is_refused_on_every_method(gateway: Gateway) -> None:
-    evil = {"origin": "http://evil.example"}
-    for method in ("GET", "POST", "OPTIONS"):
-        answer = await gateway.client.request(method, "/api/gateway/me", headers=evil)
-        assert (answer.status_code, answer.json()["reason_code"]) == (403, "origin_not_allowed")
-        assert "access-control-allow-origin" not in answer.headers
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "http://localhost:1.evil.example", "http://gateway.evil"],
+)
+async def test_promise_28_a_page_of_another_site_is_refused_on_every_method(
+    gateway: Gateway, origin: str
+) -> None:
+    evil = {"origin": origin}
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        for path in ("/me", "/session/login", "/runs/x/ledger/stream", "/runs/start", "/never"):
+            for headers in (evil, evil | NOBODY, evil | {"access-control-request-method": "POST"}):
+                answer = await gateway.client.request(
+                    method, f"/api/gateway{path}", headers=headers
+                )
+                assert answer.status_code == 403
+                assert "access-control-allow-origin" not in answer.headers
+                if method != "HEAD":
+                    assert answer.json()["reason_code"] == "origin_not_allowed"
+
+
+async def test_promise_28_the_server_s_own_pages_may_ask(gateway: Gateway) -> None:
+    for origin in ("http://gateway", "https://gateway"):
+        answer = await gateway.get("/me", headers={"origin": origin})
+        assert answer.headers["access-control-allow-origin"] == origin
+    forged = {"origin": "http://elsewhere", "x-forwarded-host": "elsewhere"}
+    assert (await gateway.get("/me", headers=forged)).status_code == 403
+
+
+async def test_a_header_that_says_who_asks_is_not_said_twice(gateway: Gateway) -> None:
+    for name in ("authorization", "origin", "x-abstractgateway-session", "x-abstractgateway-csrf"):
+        twice = [(name, "http://localhost:1"), (name, "http://localhost:2")]
+        answer = await gateway.client.get("/api/gateway/me", headers=twice)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
 async def test_a_listed_page_may_ask_and_read(gateway: Gateway) -> None:
@@ -115,16 +224,6 @@ async def test_a_preflight_is_answered_without_a_credential(gateway: Gateway) ->
     assert (answer.status_code, answer.text) == (200, "OK")
     assert answer.headers["access-control-max-age"] == "600"
     assert answer.headers["access-control-allow-headers"] == "content-type"
-
-
-def test_a_forwarded_address_is_believed_only_as_far_as_our_own_proxies_wrote_it() -> None:
-    scope = {"client": ("10.0.0.1", 1)}
-    headers = {b"x-forwarded-for": b"6.6.6.6, 7.7.7.7, 8.8.8.8"}
-    assert address_of(scope, headers, 0) == "10.0.0.1"
-    assert address_of(scope, headers, 1) == "8.8.8.8"
-    assert address_of(scope, headers, 2) == "7.7.7.7"
-    assert address_of(scope, headers, 9) == "10.0.0.1"
-    assert address_of({}, {}, 1) == ""
 
 
 # --- how much --------------------------------------------------------------------------------------
@@ -258,7 +357,7 @@ def logs() -> Iterator[list[dict[str, object]]]:
         yield entries  # type: ignore[misc]  # mutable mappings with text for keys
 
 
-async def test_the_log_has_a_line_for_each_request_and_nothing_that_a_person_wrote(
+async def test_promise_66_the_log_has_a_line_for_each_request_and_nothing_that_a_person_wrote(
     tmp_path: Path, logs: list[dict[str, object]]
 ) -> None:
     async with a_gateway(tmp_path, Options(settings=ApiSettings())) as gateway:
@@ -274,3 +373,24 @@ async def test_the_log_has_a_line_for_each_request_and_nothing_that_a_person_wro
     told = repr(lines)
     assert "private" not in told
     assert TOKEN not in told
+
+
+async def test_promise_16_no_token_session_or_csrf_value_is_in_any_line(
+    tmp_path: Path, logs: list[dict[str, object]]
+) -> None:
+    loud = ApiSettings(lockout_after=2)
+    async with a_town(tmp_path, loud) as town, town.browser("alice") as alice:
+        secrets = [*town.tokens.values(), alice.session, alice.csrf, "a-wrong-one", "in-a-query"]
+        for path in ("/me", "/never", "/runs?token=in-a-query", "/audit"):
+            await alice.ask("GET", path)
+            await alice.ask("POST", path, csrf="a-wrong-one")
+            await town.gateway.get(path, headers=town.bearer("bob"))
+            await town.gateway.get(path, headers={"authorization": "Bearer a-wrong-one"})
+        await alice.sign_in("alice", town.tokens["bob"])
+        await alice.sign_in("a-wrong-one", "a-wrong-one")
+    told = repr(logs)
+    assert len(logs) > 15
+    for secret in secrets:
+        assert secret not in told
+        assert secret.rpartition("_")[2] not in told
+    assert {line["principal"] for line in logs if line["event"] == "request"} >= {"acme/alice", "acme/bob", None}  # fmt: skip

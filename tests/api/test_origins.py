@@ -2,45 +2,109 @@
 
 import pytest
 
-from perdure.api.origins import Origins
-from perdure.errors import Forbidden
+from perdure.api.origins import Origins, is_same, origin_of, pattern_of
+from perdure.errors import Forbidden, Invalid
 
-LOCAL = Origins(["http://localhost:*", "http://127.0.0.1:*", "https://*.example.org", ""])
-
-
-@pytest.mark.parametrize(
-    "origin",
-    ["http://localhost:3001", "http://127.0.0.1:80", "https://a.example.org", "http://gate:8080"],
+LOCAL = Origins(
+    ["http://localhost:*", "http://127.0.0.1:*", "https://*.example.org", "app://x", ""]
 )
-def test_who_is_listed_or_the_same_may_ask(origin: str) -> None:
-    LOCAL.check(origin, "gate:8080")
 
 
 @pytest.mark.parametrize(
     "origin",
     [
+        "http://localhost:3001",
         "http://localhost",
-        "http://localhost:3000.evil.com",
-        "http://localhost:",
-        "http://localhost:1@evil.com",
-        "https://localhost:3001",
-        "https://a.example.org.evil.com",
-        "https://evil.com/.example.org",
-        "https://example.org",
-        "http://evil.com",
-        "null",
-        "",
+        "http://127.0.0.1:80",
+        "https://a.example.org",
+        "https://A.Example.org:443",
+        "app://x",
+        "http://gate:8080",
+        "https://gate:8080",
     ],
 )
-def test_nobody_else_may_ask(origin: str) -> None:
+def test_promise_28_who_is_listed_or_the_same_may_ask(origin: str) -> None:
+    LOCAL.check(origin, "gate:8080")
+
+
+LOOK_ALIKES = [
+    "http://localhost:3000.evil.com",
+    "http://localhost.evil.com",
+    "http://localhost:",
+    "http://localhost:1@evil.com",
+    "http://localhost:999999",
+    "http://localhost:*",
+    "http://localhost:1/",
+    "http://localhost:1?x",
+    "http://localhost:1\\.evil.com",
+    "http://localhost:1 ",
+    "http://localhost:\u0661",
+    "http://loc\u0430lhost:1",
+    "http://localhost:1\u212a",
+    "\u212attp://localhost:1",
+    "http://127.0.0.1.evil.com:1",
+    "http://127.0.0.1.:1",
+    "http://2130706433:1",
+    "https://localhost:3001",
+    "https://a.example.org.evil.com",
+    "https://a.example.org:444",
+    "https://a.b.example.org",
+    "https://evil.com/.example.org",
+    "https://evilexample.org",
+    "https://.example.org",
+    "https://example.org",
+    "http://a.example.org",
+    "http://gate",
+    "http://gate:80800",
+    "http://gate:8080@evil.com",
+    "http://gate:8080.evil.com",
+    "http://evil.com",
+    "file://",
+    "null",
+    "NULL",
+    "",
+    "http://",
+    "x" * 5_000,
+]
+
+
+@pytest.mark.parametrize("origin", LOOK_ALIKES)
+def test_promise_28_nobody_else_may_ask_however_alike_they_look(origin: str) -> None:
     with pytest.raises(Forbidden) as denied:
         LOCAL.check(origin, "gate:8080")
     assert denied.value.facts == {"reason_code": "origin_not_allowed"}
 
 
-def test_without_a_host_nothing_is_the_same() -> None:
+@pytest.mark.parametrize("host", ["", "a@gate:8080", "gate:8080/", "*", "gate:", "[::1"])
+def test_a_host_that_is_none_is_the_same_as_nothing(host: str) -> None:
+    for origin in ("http://", f"http://{host}", "null", "http://gate:8080"):
+        assert not is_same(origin, host, secure=False)
+
+
+def test_a_page_without_tls_is_not_the_same_as_a_server_with_it() -> None:
+    assert is_same("https://gate", "gate", secure=True)
+    assert is_same("https://gate", "gate:443", secure=True)
+    assert is_same("http://[::1]:8080", "[::1]:8080", secure=False)
+    assert not is_same("http://gate", "gate", secure=True)
+
+
+def test_a_star_stands_within_a_label_and_never_for_a_dot() -> None:
+    origins = Origins(["https://app-*.example.org"])
+    origins.check("https://app-1.example.org", "")
     with pytest.raises(Forbidden):
-        Origins([]).check("http://", "")
+        origins.check("https://app-1.evil.example.org", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "localhost", "https://", "https://a/b", "https://a:b", "null", "https://a:*:*"]
+)
+def test_a_pattern_is_an_origin(text: str) -> None:
+    with pytest.raises(Invalid):
+        pattern_of(text)
+
+
+def test_what_a_browser_sends_holds_no_star() -> None:
+    assert origin_of("https://*.example.org") is None
 
 
 def test_only_the_origin_that_asked_is_told() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from starlette.types import Message
 
 from perdure.api import sse
 from perdure.api.collaborators import ApiSettings
@@ -16,6 +17,7 @@ from perdure.api.sse import Frames, delta_frame_of, done_frame_of, frame_of, joi
 from perdure.ids import RunId, StepId
 from perdure.registry.effects import Delta
 from perdure.runtimes.deltas import RunDelta
+from perdure.services import runs
 from perdure.stores.records import Record, wire_of
 from tests.support.gateway import (
     BEARER,
@@ -175,6 +177,32 @@ async def test_a_stream_ends_soon_after_its_credential(
     async with following(client, run_id, after=1, heartbeat_s=60) as reader:
         credentials._known.clear()
         assert await reader.frame() == ""
+
+
+async def test_a_reader_that_takes_nothing_is_left_soon_after_its_credential(
+    gateway: Gateway,
+) -> None:
+    run_id = await asking(gateway)
+    steps = await runs.follow(gateway.runtime, RunId(run_id), after=0, deltas=False)
+    asked: list[float] = []
+
+    async def still_good() -> bool:
+        asked.append(anyio.current_time())
+        return len(asked) < 3
+
+    async def taken_by_nobody(message: Message) -> None:
+        if message.get("more_body"):
+            await anyio.sleep_forever()
+
+    async def stays() -> Message:
+        await anyio.sleep_forever()
+        raise AssertionError("it stays")
+
+    terms = sse.Terms(Frames(), 0.1, 60, still_good, gateway.closing)
+    with anyio.fail_after(10):
+        await sse.stream(steps, terms, heartbeat_s=60)({}, stays, taken_by_nobody)
+    assert len(asked) == 3
+    assert not gateway.closing._told
 
 
 async def test_streams_end_when_the_server_closes(

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from perdure.app.doctor import (
-    Finding,
-    Level,
     clock,
     data_folder,
     database,
@@ -23,6 +21,7 @@ from perdure.app.doctor import (
     open_files,
     token_file,
 )
+from perdure.app.findings import Finding, Level
 from perdure.app.settings import Settings, read_settings, token_of
 from perdure.clock import SystemClock, text_of
 from tests.support.loopback import unused_port
@@ -41,12 +40,6 @@ def test_a_machine_in_order_has_nothing_wrong_and_nothing_changed(home: Path) ->
     levels = {it.name: it.level for it in findings(read_settings(port=unused_port()))}
     assert Level.WRONG not in levels.values()
     assert not home.exists()
-
-
-def test_what_is_not_ok_says_what_mends_it(home: Path) -> None:
-    home.mkdir(0o755)
-    for it in findings(read_settings(port=unused_port())):
-        assert bool(it.mend) == (it.level is not Level.OK), it
 
 
 def test_a_name_that_nobody_reads_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,31 @@
-"""The plane of single-token mode, opened in SQLite and in Postgres."""
+"""Planes as the program opens them: the one of single-token mode, and those of many users."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from pydantic import SecretStr
 
 from perdure.app.build import App, build
+from perdure.app.planes import TENANT, limits_of, metering_of, router_config_of
 from perdure.app.settings import read_settings
-from perdure.clock import text_of
+from perdure.clock import SystemClock, text_of
 from perdure.errors import Unavailable
-from perdure.ids import RunId, SessionId, new_id
+from perdure.ids import RunId, RuntimeId, SessionId, new_id
 from perdure.kernel.draft import born
 from perdure.kernel.model import Birth, ProgramRef, Status
+from perdure.runtimes.limits import RuntimeLimits
 from perdure.stores.runs import Commit
+from tests.support.built import built
+from tests.support.gateway import served
 from tests.support.postgres import serving_postgres
 
 ECHO = ProgramRef("echo", None, "")
+API = "/api/gateway"
 
 
 async def an_echo(app: App) -> RunId:
@@ -83,3 +92,200 @@ async def test_a_face_and_a_runner_share_a_postgres_and_tell_each_other(tmp_path
             face = next(app for app in both if app.runner is None)
             assert await ended(face, await an_echo(face)) is Status.COMPLETED
             done.set()
+
+
+# --- many principals -------------------------------------------------------------------------------
+
+
+class Town:
+    """The program in user mode, with clients of users."""
+
+    def __init__(self, app: App, clients: AsyncExitStack) -> None:
+        self.app, self._clients = app, clients
+
+    async def client(self, token: str) -> httpx2.AsyncClient:
+        """A client that shows this token."""
+        transport = httpx2.ASGITransport(app=self.app.api, raise_app_exceptions=False)
+        bearer = {"authorization": f"Bearer {token}"}
+        made = httpx2.AsyncClient(transport=transport, base_url="http://built", headers=bearer)
+        return await self._clients.enter_async_context(made)
+
+    async def user(self, name: str) -> httpx2.AsyncClient:
+        """A client of a new user."""
+        assert self.app.first_token is not None
+        admin = await self.client(self.app.first_token)
+        answer = await admin.post(f"{API}/admin/users", json={"user_id": name})
+        assert answer.status_code == 200, answer.text
+        return await self.client(answer.json()["token"])
+
+
+@asynccontextmanager
+async def a_town(folder: Path, **settings: Any) -> AsyncIterator[Town]:
+    """The program in user mode, at work."""
+    given: dict[str, Any] = {"embedded_model": False, "user_auth": True, "port": 0, **settings}
+    async with build(read_settings(data_dir=folder, **given)) as app, AsyncExitStack() as clients:
+        assert app.runner is not None
+        async with anyio.create_task_group() as group:
+            group.start_soon(app.runner.serve)
+            yield Town(app, clients)
+            app.closing.close()
+            app.runner.stop()
+
+
+async def a_start(client: httpx2.AsyncClient, session_id: str) -> httpx2.Response:
+    """Start a run that asks somebody."""
+    body = {"bundle_id": "ask-first", "input_data": {"prompt": "hello"}, "session_id": session_id}
+    return await client.post(f"{API}/runs/start", json=body)
+
+
+@pytest.mark.anyio
+async def test_promise_63_the_same_session_id_of_two_users_is_two_sessions(tmp_path: Path) -> None:
+    async with a_town(tmp_path) as town:
+        alice, bob = [await town.user(name) for name in ("alice", "bob")]
+        runs = {}
+        for client in (alice, bob):
+            answer = await a_start(client, "the-same")
+            assert answer.status_code == 200, answer.text
+            runs[client] = answer.json()["run_id"]
+        for client in (alice, bob):
+            listed = (await client.get(f"{API}/runs?session_id=the-same")).json()["items"]
+            assert [it["run_id"] for it in listed] == [runs[client]]
+        for theirs, client in ((runs[bob], alice), (runs[alice], bob)):
+            assert (await client.get(f"{API}/runs/{theirs}")).status_code == 404
+
+
+@pytest.mark.anyio
+async def test_the_first_admin_has_the_plane_of_the_single_token(tmp_path: Path) -> None:
+    """Switching users on leaves it the same runs."""
+    async with built(tmp_path, auth_token="agw_single") as single:
+        bearer = {"authorization": "Bearer agw_single"}
+        body = {"bundle_id": "ask-first", "input_data": {"prompt": "hello"}}
+        answer = await single.client.post(f"{API}/runs/start", json=body, headers=bearer)
+        run_id = answer.json()["run_id"]
+    async with a_town(tmp_path) as town:
+        assert town.app.first_token is not None
+        admin = await town.client(town.app.first_token)
+        assert (await admin.get(f"{API}/runs/{run_id}")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_who_starts_too_many_is_told_when_to_come_again_and_others_are_not(
+    tmp_path: Path,
+) -> None:
+    async with a_town(tmp_path, principal_starts=3) as town:
+        alice, bob = [await town.user(name) for name in ("alice", "bob")]
+        answers = [await a_start(alice, "s") for _ in range(4)]
+        assert [it.status_code for it in answers] == [200, 200, 200, 429]
+        problem = answers[-1].json()
+        assert problem["code"] == "too_many_requests" and problem["limit"] == "starts_per_minute"
+        assert answers[-1].headers["retry-after"] == str(problem["retry_after"])
+        assert (await a_start(bob, "s")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_plane_that_is_closed_costs_its_user_nothing_but_the_opening(
+    tmp_path: Path,
+) -> None:
+    async with a_town(tmp_path, plane_idle_s=0.001) as town:
+        alice = await town.user("alice")
+        run_id = (await a_start(alice, "s")).json()["run_id"]
+        with anyio.fail_after(30):
+            while town.app.router.open_count > 1:
+                await anyio.sleep(0.05)
+        assert (await alice.get(f"{API}/runs/{run_id}")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_what_is_removed_of_the_shipped_bundles_stays_away_while_the_program_runs(
+    tmp_path: Path,
+) -> None:
+    """Also when the plane was closed and opened meanwhile."""
+    async with a_town(tmp_path) as town:
+        alice = await town.user("alice")
+        assert (await alice.delete(f"{API}/bundles/ask-first")).status_code == 200
+        await town.app.router.forget(TENANT, RuntimeId("alice"))
+        bundles = (await alice.get(f"{API}/bundles")).json()["items"]
+        assert "ask-first" not in {it["bundle_id"] for it in bundles} != set()
+
+
+def test_the_limits_of_settings_are_those_of_runtimes(tmp_path: Path) -> None:
+    settings = read_settings(
+        data_dir=tmp_path, runs_at_once=1, effects_at_once=2, principal_requests=3,
+        principal_streams=4, principal_stream_bytes=5_000, principal_starts=6, planes_open_max=7,
+        plane_idle_s=8,
+    )  # fmt: skip
+    assert limits_of(settings) == RuntimeLimits(1, 2, 3, 4, 5_000, 6)
+    config = router_config_of(settings)
+    assert (config.open_max, config.idle_s) == (7, 8)
+    assert metering_of(settings, SystemClock()) is None
+
+
+@pytest.mark.anyio
+async def test_one_principal_has_so_many_requests_at_once_and_others_have_their_own(
+    tmp_path: Path,
+) -> None:
+    reached, go_on = anyio.Event(), anyio.Event()
+    told: list[int] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{"
+        reached.set()
+        await go_on.wait()
+        yield b"}"
+
+    async def slow(client: httpx2.AsyncClient) -> None:
+        headers = {"content-type": "application/json"}
+        answer = await client.post(f"{API}/runs/start", content=body(), headers=headers)
+        told.append(answer.status_code)
+
+    async with a_town(tmp_path, principal_requests=1) as town:
+        alice, bob = [await town.user(name) for name in ("alice", "bob")]
+        async with anyio.create_task_group() as group:
+            group.start_soon(slow, alice)
+            await reached.wait()
+            refused = await alice.get(f"{API}/me")
+            assert (await bob.get(f"{API}/me")).status_code == 200
+            go_on.set()
+        assert (refused.status_code, refused.json()["limit"]) == (429, "requests_at_once")
+        assert (await alice.get(f"{API}/me")).status_code == 200
+        assert told == [400]
+
+
+@pytest.mark.anyio
+async def test_a_stream_keeps_its_plane_open_and_counts_as_one(tmp_path: Path) -> None:
+    async with a_town(tmp_path, principal_streams=1, plane_idle_s=0.001) as town:
+        alice = await town.user("alice")
+        run_id = (await a_start(alice, "s")).json()["run_id"]
+        path = f"{API}/runs/{run_id}/ledger/stream"
+        async with (
+            served(town.app.api) as url,
+            httpx2.AsyncClient(base_url=url, headers=alice.headers) as far,
+        ):
+            async with far.stream("GET", path) as first:
+                assert first.status_code == 200
+                refused = await far.get(path)
+                assert (refused.status_code, refused.json()["limit"]) == (429, "streams_at_once")
+                for _ in range(3):
+                    await town.app.router.close_idle()
+                assert town.app.router.is_open(TENANT, RuntimeId("alice"))
+            with anyio.fail_after(30):
+                while town.app.router.open_count > 1:
+                    await anyio.sleep(0.05)
+
+
+@pytest.mark.anyio
+async def test_a_stream_whose_bytes_are_spent_ends_and_its_reader_is_told_when_to_come(
+    tmp_path: Path,
+) -> None:
+    async with a_town(tmp_path, principal_stream_bytes=1024) as town:
+        alice = await town.user("alice")
+        body = {"bundle_id": "ask-first", "input_data": {"prompt": "x" * 2_000}}
+        run_id = (await alice.post(f"{API}/runs/start", json=body)).json()["run_id"]
+        path = f"{API}/runs/{run_id}/ledger/stream"
+        with anyio.fail_after(30):
+            while (await alice.get(path)).status_code == 200:  # ends, though the run does not
+                pass
+        refused = await alice.get(path)
+        assert refused.status_code == 429
+        assert refused.json()["limit"] == "stream_bytes_per_minute"
+        assert int(refused.headers["retry-after"]) >= 1

@@ -84,6 +84,32 @@ def test_security_cannot_be_switched_off(name: str, monkeypatch: pytest.MonkeyPa
         read_settings()
 
 
+@pytest.mark.parametrize("value", ["1", "true", " ON "])
+def test_promise_13_reads_without_a_credential_cannot_be_switched_on(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ABSTRACTGATEWAY_DEV_READ_NO_AUTH", value)
+    with pytest.raises(Invalid, match="ABSTRACTGATEWAY_DEV_READ_NO_AUTH is refused: "):
+        read_settings()
+    monkeypatch.setenv("ABSTRACTGATEWAY_DEV_READ_NO_AUTH", "0")
+    assert not unknown_names()
+    read_settings()
+
+
+@pytest.mark.parametrize(
+    ("value", "count"), [("1", 1), ("true", 1), ("2", 2), ("0", 0), ("off", 0)]
+)
+def test_forwarded_headers_are_believed_of_as_many_proxies_as_are_named(
+    value: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_settings().trusted_proxies == 0
+    monkeypatch.setenv("ABSTRACTGATEWAY_TRUST_PROXY", value)
+    monkeypatch.setenv("PERDURE_TRUSTED_PROXY_ADDRESSES", "10.0.0.0/8, ::1")
+    settings = read_settings()
+    assert settings.trusted_proxies == count
+    assert settings.trusted_proxy_addresses == ("10.0.0.0/8", "::1")
+
+
 def test_a_value_that_cannot_be_meant_is_refused_by_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

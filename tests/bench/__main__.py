@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench import (
+    audit,
     beside_dbos,
     beside_restate,
     environment,
@@ -38,6 +39,7 @@ ALONE = {
     "sleepers": sleepers.measure,
     "streams": streams.measure,
     "replay": replay.measure,
+    "audit": audit.measure,
     "steps": steps.measure,
 }
 # Each has `contestants(bench, dsn) -> list[Contestant]`.

@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
+from tests.bench.programs import settled
 from tests.bench.sinks import PostgresSink, Sink, SqliteSink
 from tests.bench.work import BareRun, bare_runs, next_step
 
@@ -116,6 +117,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None)
     options = parser.parse_args()
     threading.excepthook = fall
+    settled()
     with TemporaryDirectory(dir=options.folder) as folder:
         runs = bare_runs(options.runs)
         sinks = opened(options, runs, Path(folder))

@@ -15,6 +15,7 @@ import uvloop
 
 from perdure.stores.runs import Committed
 from tests.bench.plane import product
+from tests.bench.programs import settled
 
 WARM_UP = 0.5  # seconds that are not counted
 ENDLESS = 10**9  # steps
@@ -116,6 +117,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=0, help="measure the cost of a long run")
     parser.add_argument("--folder", type=Path, default=None)
     options = parser.parse_args()
+    settled()
     with TemporaryDirectory(dir=options.folder) as folder:
         measure = growth if options.steps else rate
         answer = uvloop.run(measure(Path(folder), options))

@@ -1,14 +1,23 @@
 """Measurements run as programs of their own, so that none finds what another left in memory."""
 
+import gc
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from perdure.app.cli import COLLECTED
 from tests.bench.figures import ROOT, Unavailable
 
 Answer = dict[str, Any]
+
+
+def settled() -> None:
+    """Collect garbage as rarely as `perdure serve` does: the product in process, and the bare loop as well."""
+    gc.set_threshold(*COLLECTED)
+    gc.collect()
+    gc.freeze()
 
 
 def answer_of(

@@ -12,7 +12,18 @@ import pytest
 
 from tests.house.tree import ROOT
 
-WORDS = ["help", "setup", "run", "test", "test-browser", "check", "coverage", "bench", "soak"]
+WORDS = [
+    "help",
+    "setup",
+    "run",
+    "test",
+    "test-browser",
+    "check",
+    "coverage",
+    "audit",
+    "bench",
+    "soak",
+]
 SERVES = """#!/bin/sh
 [ "$1" = quickstart ] || exit 0
 trap 'echo goodbye; exit 0' INT

@@ -36,9 +36,9 @@ async def test_without_a_token_nobody_comes_in() -> None:
     assert await credentials.principal_of("") is None
 
 
-async def test_nobody_signs_in_with_the_installation_s_token() -> None:
+async def test_there_are_no_browser_sessions_of_the_installation_itself() -> None:
     with pytest.raises(Unauthenticated):
-        await SingleToken(["secret"], KEY).sign_in("local-admin", "secret")
+        await SingleToken(["secret"], KEY).principal_of_session("secret")
 
 
 async def test_the_token_is_not_kept() -> None:

@@ -12,6 +12,7 @@ What happens to it is told over the same connection, a line of JSON each: `{"bor
 
 import argparse
 import ctypes
+import gc
 import json
 import os
 import selectors
@@ -23,12 +24,14 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
+from unittest.mock import patch
+from urllib.parse import urlsplit
 
-import anyio
+import httpcore2
 
 from perdure.app import processes
-from perdure.app.build import build
 from perdure.app.settings import Settings, read_settings
+from perdure.app.shipped import shipped_bundles
 from tests.journeys.feature import feature
 
 TOKEN: Final = "agw_journeys"
@@ -55,7 +58,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of a gateway that is to be killed often: leases short, its log quiet."""
     more: dict[str, Any] = dict(one.split("=", 1) for one in options.set)
     given: dict[str, Any] = {
-        "lease_s": 1.0, "poll_s": 0.5, "log_level": "warning", "embedded_model": False, **more,
+        "lease_s": 1.0, "poll_s": 0.5, "log_level": "warning", "embedded_model": False,
+        "egress_loopback_ports": (urlsplit(options.counter).port,), **more,
     }  # fmt: skip
     return read_settings(
         data_dir=options.data_dir, port=options.port, database_url=options.postgres,
@@ -91,15 +95,21 @@ def serve(options: argparse.Namespace, on_ready: Callable[[str], None]) -> None:
 
 
 def rehearse() -> None:
-    """Put a gateway together and take it apart, so that all that is to be imported is."""
+    """Live once, from the start to the end, so that all that is to be imported is; then keep what each life would make anew.
 
-    async def whole() -> None:
-        with TemporaryDirectory() as folder:
-            options = options_of(["--data-dir", folder, "--port", "0"])
-            async with build(settings_of(options), features=(feature("http://127.0.0.1"),)):
-                pass
-
-    anyio.run(whole, backend_options={"use_uvloop": True})
+    The certificates of the machine are read once, and the shipped bundles packed once, as they are
+    in a wheel. Together they take longer than everything that a life has to do with its data.
+    """
+    with TemporaryDirectory() as folder:
+        options = options_of(
+            ["--data-dir", folder, "--port", "0", "--counter", "http://127.0.0.1:9"]
+        )
+        serve(options, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    certificates, packed = httpcore2.default_ssl_context(_trust_env=False), tuple(shipped_bundles())
+    patch("httpcore2.default_ssl_context", lambda **_: certificates).start()
+    patch("perdure.app.shipped.shipped_bundles", lambda: iter(packed)).start()
+    gc.collect()
+    gc.freeze()  # a child that looks through what it was born with would copy it
 
 
 def die_with_parent() -> None:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import perdure
 from tests.house.tree import ROOT
 
-GUARD_S: Final = 15.0  # no process takes so long to start or to end; not a measure of anything
+TESTED: Final = Path(perdure.__file__).parents[1]  # what the tests import, whatever is installed
+GUARD_S: Final = 30.0  # no process takes so long to start or to end; not a measure of anything
 PORTS: Final = range(20_000, 32_000)  # below those that the machine gives to clients
 
 
@@ -38,11 +40,17 @@ class Nursery:
         while line := await self._reader.readline():
             told = json.loads(line)
             if "born" in told:
+                self._forget(told["born"])
                 self._born.put_nowait(told["born"])
             elif "ready" in told:
                 self._ready_of(told["ready"]).set()
             else:
                 self._status_of(told["ended"]).set_result(told["status"])
+
+    def _forget(self, pid: int) -> None:
+        """Know nothing of an earlier process of this number: after thousands, numbers come again."""
+        self._ready.pop(pid, None)
+        self._status.pop(pid, None)
 
     def _ready_of(self, pid: int) -> asyncio.Event:
         return self._ready.setdefault(pid, asyncio.Event())
@@ -92,7 +100,7 @@ async def nursery(path: Path) -> AsyncIterator[Nursery]:
 def open_nursery(path: Path) -> Iterator[None]:
     """The process itself, for as long as the block lasts."""
     command = [sys.executable, "-m", "tests.journeys.child", "--nursery", str(path)]
-    home = {"PATH": os.environ["PATH"], "HOME": str(path.parent)}
+    home = {"PATH": os.environ["PATH"], "HOME": str(path.parent), "PYTHONPATH": str(TESTED)}
     with subprocess.Popen(
         command, cwd=ROOT, env=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

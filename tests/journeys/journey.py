@@ -1,6 +1,7 @@
 """A journey: a gateway under load that dies again and again, and is held to its word at the end."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +24,8 @@ from tests.support.counter import Counter
 STARTERS: Final = 4
 WHOLE: Final = 5  # lives to one that lasts until it has brought a run to its end
 SEED: Final = 1
+TELL: Final = 100  # lives to a line in the log
+log: Final = logging.getLogger("journeys")
 
 
 @dataclass
@@ -88,7 +91,9 @@ async def travel(
         load.allow(len(keys))
         await unless_failing(asyncio.gather(*starting), *background)
         load.settling = 0.0
-        await unless_failing(until_quiet(journey.wire, "review", "child"), *background)
+        await unless_failing(
+            until_quiet(journey.wire, "review", "child", disk=journey.disk), *background
+        )
     finally:
         load.over = True
         await asyncio.gather(*background, return_exceptions=True)
@@ -115,7 +120,7 @@ async def arrive(journey: Journey) -> None:
     await check(journey.wire, journey.witness, read, journey.disk)
     journey.load.settling, journey.load.over = 1.0, False
     settling = asyncio.ensure_future(journey.load.answer())
-    await unless_failing(until_quiet(journey.wire), settling)
+    await unless_failing(until_quiet(journey.wire, disk=journey.disk), settling)
     journey.load.over = True
     await settling
     read = await books(journey.wire, journey.counter, journey.witness)
@@ -146,6 +151,8 @@ def random_kills(
                 await journey.load.finish(f"whole{life}")
             await asyncio.sleep(chance.uniform(0.02, 0.5))
             await journey.kill()
+            if (life + 1) % TELL == 0:
+                log.info("%d of %d kills, %d runs", life + 1, kills, len(journey.witness.runs))
 
     return dying
 

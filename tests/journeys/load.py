@@ -1,6 +1,7 @@
 """What goes on while a gateway is killed: runs are started, answered, cancelled, paused and read, all over HTTP."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
@@ -46,9 +47,9 @@ class Load:
         self._wire, self._witness, self._counter = wire, witness, counter
         self._chance = Random(seed)
         self._room = asyncio.Semaphore(0)
-        self._decided: dict[
-            str, Any
-        ] = {}  # the payload of each command, so that a repeat is the same
+        self._recent: deque[str] = deque(maxlen=RECENT)
+        # The payload of each command, so that a repeat is the same.
+        self._decided: dict[str, Any] = {}
         self.over = False
         self.settling = 0.2  # how likely a review is settled when it is seen
 
@@ -64,8 +65,7 @@ class Load:
         for key in keys:
             await self._room.acquire()
             plan = self._witness.plans.setdefault(key, a_plan(self._chance))
-            run_id = await self._wire.start(key, plan)
-            self._witness.runs[key] = run_id
+            run_id = await self._started(key, plan)
             fate = self._chance.random()
             if fate < 0.08:
                 await asyncio.sleep(self._chance.random() * 0.2)
@@ -76,9 +76,14 @@ class Load:
     async def finish(self, key: str) -> None:
         """Start a short run, and see it end."""
         plan = self._witness.plans.setdefault(key, SHORT)
-        run_id = self._witness.runs[key] = await self._wire.start(key, plan)
+        run_id = await self._started(key, plan)
         while (await self._wire.summary(run_id))["status"] != "completed":
             await asyncio.sleep(LOOK_S)
+
+    async def _started(self, key: str, plan: Sequence[Any]) -> str:
+        run_id = self._witness.runs[key] = await self._wire.start(key, plan)
+        self._recent.append(run_id)
+        return run_id
 
     async def _pause(self, run_id: str) -> None:
         """Hold a run for a while."""
@@ -154,8 +159,7 @@ class Load:
                     self._witness.see(run_id, frame.id, record_in(frame))
 
     def _one_of_the_last(self) -> str | None:
-        last = list(self._witness.runs.values())[-RECENT:]
-        return self._chance.choice(last) if last else None
+        return self._chance.choice(self._recent) if self._recent else None
 
     # --- availability ------------------------------------------------------------------------
 

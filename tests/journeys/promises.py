@@ -1,6 +1,7 @@
 """What must hold at the end of a journey, however often the gateway was killed on the way."""
 
 import asyncio
+import time
 from collections import Counter as Counted
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tests.journeys.words import deeds_of
 from tests.support.counter import Counter, Deed
 
 REPEATED: Final = 200  # starts that are asked for again at the end
+SHOWN: Final = 5  # runs that a failure tells of
 IN_HAND: Final = ("review", "child")  # why a run may still wait when nobody is left to do anything
 
 
@@ -109,8 +111,8 @@ def check_reasons(runs: Iterable[Any]) -> None:
     """Every run has ended, or waits and says for what."""
     for run in runs:
         if run["status"] not in TERMINAL:
-            assert run["status"] == "waiting", run
-            assert run["blocked_on"]["type"] in IN_HAND, run
+            assert run["status"] == "waiting", standing(run)
+            assert run["blocked_on"]["type"] in IN_HAND, standing(run)
 
 
 def check_counts(witness: Witness, read: Books) -> None:
@@ -165,18 +167,34 @@ def check_reviews(witness: Witness, read: Books, disk: Disk) -> None:
     assert all(row.dispatched_at and row.disposition == "review" for row in rows.values())
 
 
-async def until_quiet(wire: Wire, *reasons: str) -> None:
-    """Wait until every run has ended or waits for one of `reasons`, and stays so for a second look."""
-    moving: list[Any] = []
-    try:
-        async with asyncio.timeout(2 * GUARD_S):
-            looks = 0
-            while looks < 2:
-                moving = [*await wire.runs(status="running"), *await wire.runs(status="waiting")]
-                looks = looks + 1 if all(is_quiet(run, reasons) for run in moving) else 0
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        pytest.fail(f"still moving: {[run for run in moving if not is_quiet(run, reasons)]}")
+async def until_quiet(wire: Wire, *reasons: str, disk: Disk | None = None) -> None:
+    """Wait until every run has ended or waits for one of `reasons`, and stays so for a second look.
+
+    With `disk` nothing may be on its way either: what a dead process had in hand, its message to a
+    parent or to a run in review, moves that run when the lease of the dead is over.
+
+    It takes as long as there is something to do. What fails is that nothing moves: no run of those
+    that should has a new record or its end for `2 * GUARD_S`.
+    """
+    looks, since = 0, 0.0
+    stood: tuple[int, dict[str, int]] | None = None
+    while looks < 2:
+        coming = 0 if disk is None else await asyncio.to_thread(disk.on_its_way)
+        runs = [*await wire.runs(status="running"), *await wire.runs(status="waiting")]
+        moving = [run for run in runs if not is_quiet(run, reasons)]
+        looks = 0 if moving or coming else looks + 1
+        stands = coming, {run["run_id"]: run["ledger_len"] for run in moving}
+        if stands != stood:
+            stood, since = stands, time.monotonic()
+        elif not looks and time.monotonic() - since > 2 * GUARD_S:
+            lines = [standing(run) for run in moving[:SHOWN]]
+            pytest.fail(f"{coming} on their way, {len(moving)} runs stand still: {lines}")
+        await asyncio.sleep(0.05)
+
+
+def standing(run: Any) -> str:
+    """Where a run stands, in a line."""
+    return f"{run['run_id']} {run['status']} at {run['ledger_len']}: {run['blocked_on']}"
 
 
 def is_quiet(run: Any, reasons: Iterable[str]) -> bool:

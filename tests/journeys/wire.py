@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -49,16 +50,24 @@ class Wire:
         return await self._http.request(method, path, **more)
 
     async def ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
-        """Ask until there is an answer, whatever it is but `Unavailable`."""
-        async with asyncio.timeout(2 * GUARD_S):
-            while True:
-                try:
-                    answer = await self.once(method, path, **more)
-                    if answer.status_code != 503:
-                        return answer
-                except httpx2.TransportError:
-                    pass
-                await asyncio.sleep(AGAIN_S)
+        """Ask until there is an answer, whatever it is but `Unavailable`.
+
+        Raises `TimeoutError` where one life goes by so long without an answer: how many lives are
+        too short for one depends on how busy the machine is.
+        """
+        life, began = -1, 0.0
+        while True:
+            if self.gateway.lives != life:
+                life, began = self.gateway.lives, time.monotonic()
+            elif time.monotonic() - began > 2 * GUARD_S:
+                raise TimeoutError(f"{method} {path}: no answer in the whole of life {life}")
+            try:
+                answer = await self.once(method, path, **more)
+                if answer.status_code != 503:
+                    return answer
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(AGAIN_S)
 
     async def get(self, path: str, **query: Any) -> Any:
         """Read something that is there."""
@@ -104,9 +113,11 @@ class Wire:
     async def ledger(self, run_id: str) -> list[bytes]:
         """Every record of a ledger, as it came."""
         records: list[bytes] = []
-        while more := records_in(await self.page(run_id, len(records))):
+        while True:
+            more = records_in(await self.page(run_id, len(records)))
             records += more
-        return records
+            if len(more) < PAGE:
+                return records
 
     @asynccontextmanager
     async def stream(

@@ -51,6 +51,13 @@ def test_a_moment_tells_the_same_time_and_chance_whenever_it_is_looked_at() -> N
     assert len(moment.seed) == 32
 
 
+def test_chance_is_drawn_anew_each_time_and_alike_when_looked_at_again() -> None:
+    moment, again = Moment(a_birth(), 3, START), Moment(a_birth(), 3, START)
+    drawn = [moment.draw() for _ in range(3)]
+    assert [again.draw() for _ in range(3)] == drawn
+    assert len(set(drawn)) == 3
+
+
 def test_each_moment_has_its_own_chance() -> None:
     moments = [
         Moment(a_birth(name), version, START + timedelta(seconds=later))

@@ -7,7 +7,7 @@ import anyio.lowlevel
 import pytest
 
 from perdure.clock import SystemClock, text_of
-from perdure.kernel.model import Advance, Event, Status
+from perdure.kernel.model import Advance, Due, Event, Status
 from perdure.kernel.program import Done, Moment, Move, View
 from perdure.runner import timers
 from perdure.runner.timers import deliver_due, until_due
@@ -99,7 +99,25 @@ async def test_what_is_due_is_queued_and_the_next_time_is_known(tmp_path: Path) 
         await deliver_due(on_stage.lane)
         queued = [list(hot.queue) for hot in on_stage.lane.ready]
         assert len(queued) == 2  # a birth is queued for each, and for one its time
-        assert on_stage.lane.next_due == text_of(START)
+        # What was queued is looked for again, lest it was lost; until then only the next is awaited.
+        assert on_stage.lane.next_due == text_of(START + timedelta(seconds=timers.AGAIN_S))
+
+
+async def test_what_a_run_is_just_being_told_is_not_queued_again(tmp_path: Path) -> None:
+    """A look that comes while the first commit is under way finds the wait still open."""
+    stage = Stage({}, clock=FakeClock(), serves=False)
+    async with running(tmp_path, stage) as on_stage:
+        await _asleep(on_stage, "past", START)
+        await deliver_due(on_stage.lane)
+        (hot,) = on_stage.lane.ready
+        while not isinstance((taken := hot.queue.popleft()).event, Due):
+            pass
+        hot.taken = taken
+        await deliver_due(on_stage.lane)
+        assert not hot.queue
+        hot.taken = None  # it came to nothing: the next look brings it again
+        await deliver_due(on_stage.lane)
+        assert [delivery.event for delivery in hot.queue] == [taken.event]
 
 
 async def _asleep(on_stage: Running, name: str, until: datetime) -> None:

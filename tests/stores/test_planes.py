@@ -120,3 +120,32 @@ async def test_the_schema_of_a_plane_is_written_down(control: SqlControl) -> Non
 async def test_nothing_is_noted_of_a_plane_that_nobody_entered(control: SqlControl) -> None:
     with pytest.raises(StoreFailed):
         control.note_due(ACME, ALICE, at(1), at=at(0))
+
+
+async def test_who_closed_a_plane_alone_need_not_wait_to_settle_it(control: SqlControl) -> None:
+    await control.enter(ACME, ALICE, at=at(0))
+    control.note_due(ACME, ALICE, at(10), at=at(5))
+    read = await control.entry(ACME, ALICE)
+    assert read is not None
+    assert await control.settle_due(read, at(70), now=at(5), quiet_s=0)
+    assert await due(control, 69) == []
+    assert await due(control, 70) == [ALICE]
+
+
+async def test_the_next_due_time_of_all_is_known(control: SqlControl) -> None:
+    assert await control.next_due(after=at(0)) is None
+    for runtime, seconds in ((ALICE, 30), (BOB, 10)):
+        await control.enter(ACME, runtime, at=at(0))
+        control.note_due(ACME, runtime, at(seconds), at=at(1))
+    assert await control.next_due(after=at(0)) == at(10)
+    assert await control.next_due(after=at(10)) == at(30)
+    assert await control.next_due(after=at(30)) is None
+
+
+async def test_a_plane_that_left_is_known_no_more(control: SqlControl) -> None:
+    await control.enter(ACME, ALICE, at=at(0))
+    control.note_due(ACME, ALICE, at(10), at=at(5))
+    for _ in range(2):
+        await control.leave(ACME, ALICE)
+        assert await control.entry(ACME, ALICE) is None
+    assert await due(control, 999) == []

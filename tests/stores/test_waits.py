@@ -31,6 +31,8 @@ async def test_waits_come_due_earliest_first_and_none_early(store: Store) -> Non
         DueWait(quick.id, second.key, second.seq, after(20)),
     ]
     assert len(await store.plane.waits.due(now=after(30), limit=9)) == 3
+    assert await store.plane.waits.next_due(after=after(10)) == after(20)
+    assert await store.plane.waits.next_due(after=after(30)) is None
 
 
 async def test_pages_of_due_waits_have_no_gap_and_no_repeat(store: Store) -> None:

@@ -11,8 +11,8 @@ import httpx2
 import uvicorn
 from fastapi import FastAPI
 
-from perdure.adapters.egress import Egress
 from perdure.adapters.sql.plane import PlaneConfig, Pools, SqlPlane, open_sqlite_plane
+from perdure.api.acts import Recorder
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
 from perdure.bundles.bundle import Bundle
@@ -23,7 +23,7 @@ from perdure.features.agents.feature import agents_feature
 from perdure.features.models.feature import models_feature
 from perdure.features.models.settings import ModelsConfig
 from perdure.identity.access import RULES
-from perdure.identity.credentials import SingleToken
+from perdure.identity.credentials import Credentials, SingleToken
 from perdure.identity.principal import Principal
 from perdure.ids import RunId, RuntimeId, TenantId
 from perdure.kernel.values import Json
@@ -32,9 +32,14 @@ from perdure.registry.registry import registry_of
 from perdure.runner.config import RunnerConfig
 from perdure.runner.runner import Runner
 from perdure.runtimes.context import RuntimeContext
+from perdure.runtimes.control import ControlContext
+from perdure.runtimes.endpoints import endpoints_of
 from perdure.runtimes.hub import Hub
 from perdure.services.bundles import facts_of
+from perdure.services.denials import Denials
+from tests.support.audited import audited
 from tests.support.drawing import a_bundle, a_flow, a_node, a_start, an_end
+from tests.support.egress import an_egress
 
 TOKEN: Final = "a-token-of-a-test"
 BEARER: Final = {"authorization": f"Bearer {TOKEN}"}
@@ -54,6 +59,8 @@ class Options:
     runs: bool = True  # whether a runner moves the runs
     clock: Clock = field(default_factory=SystemClock)
     ready: Sequence[Any] = ()
+    credentials: Credentials | None = None  # instead of the one token
+    control: ControlContext | None = None  # instead of one with chains alone
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class Gateway:
     runtime: RuntimeContext
     closing: Closing
     client: httpx2.AsyncClient
+    control: ControlContext
 
     async def get(self, path: str, **options: Any) -> httpx2.Response:
         """Ask for something below the API's prefix."""
@@ -111,12 +119,17 @@ class Gateway:
 async def a_gateway(folder: Path, options: Options | None = None) -> AsyncGenerator[Gateway]:
     """A gateway over a fresh plane in `folder`."""
     options = options or Options()
-    async with _a_runtime(folder, options) as (runtime, runner):
+    async with (
+        audited(folder / "control", clock=options.clock) as chains,
+        _a_runtime(folder, options, options.control or chains) as (runtime, runner),
+    ):
+        control = options.control or chains
         closing = Closing()
         collaborators = Collaborators(
             registry=runtime.registry, open_runtime=_opener(runtime), clock=options.clock,
-            credentials=SingleToken([TOKEN], b"key of a test"), settings=options.settings,
-            ready=options.ready, closing=closing,
+            credentials=options.credentials or SingleToken([TOKEN], b"key of a test"), settings=options.settings,
+            ready=options.ready, closing=closing, control=control,
+            recorder=Recorder(control, Denials(control)),
         )  # fmt: skip
         app = create_app(collaborators)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
@@ -126,7 +139,7 @@ async def a_gateway(folder: Path, options: Options | None = None) -> AsyncGenera
         ):  # fmt: skip
             if options.runs:
                 group.start_soon(runner.serve)
-            yield Gateway(app, runtime, closing, client)
+            yield Gateway(app, runtime, closing, client, control)
             closing.close()
             runner.stop()
 
@@ -148,10 +161,10 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _a_runtime(
-    folder: Path, options: Options
+    folder: Path, options: Options, control: ControlContext
 ) -> AsyncIterator[tuple[RuntimeContext, Runner]]:
-    egress, pools, hub = Egress(), Pools(), Hub()
-    runner = Runner(RunnerConfig(holder="a test"))
+    egress, pools, hub = an_egress(), Pools(), Hub()
+    runner = Runner(RunnerConfig(holder="a test"), control.audit)
     registry = registry_of(options.features, RULES)
 
     def mail(_run_ids: Sequence[RunId]) -> None:
@@ -165,6 +178,7 @@ async def _a_runtime(
     runtime = RuntimeContext(
         tenant=TenantId("default"), runtime=RuntimeId("admin"), plane=plane, hub=hub, registry=registry,
         clock=options.clock, http=egress.bound(), workspaces=folder / "workspaces",
+        endpoints=endpoints_of(control, TenantId("default"), RuntimeId("admin"), plane),
     )  # fmt: skip
     if options.runs:
         runner.open(runtime)

@@ -40,7 +40,7 @@ class Exchange(BaseHTTPRequestHandler):
             self.server.calls.append(call)
         self.server.responder(call, self)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _answer  # noqa: N815 - the standard library's names
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _answer  # noqa: N815 - the standard library's names
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""

@@ -17,6 +17,7 @@ from perdure.kernel.values import Json
 from perdure.registry.effects import Delta, EffectContext, Http
 from perdure.stores.plane import Plane
 from tests.support.builders import a_birth
+from tests.support.egress import an_egress
 from tests.support.openai_server import MODEL, OpenAiServer
 
 CHECKOUT = Path(__file__).parents[2]
@@ -36,9 +37,10 @@ def a_question(**payload: Json) -> Effect:
 class Asker:
     """Asks as the runner would, and keeps what was published."""
 
-    def __init__(self, http: Http, clock: Clock) -> None:
-        """Call out through `http`."""
-        self.http = http
+    def __init__(self, egress: Egress, clock: Clock) -> None:
+        """Call out through `egress`."""
+        self.http: Http = egress.bound()
+        self.own = egress.own
         self.clock = clock
         self.deltas: list[Delta] = []
 
@@ -78,9 +80,9 @@ class Asker:
 @asynccontextmanager
 async def an_asker(clock: Clock | None = None) -> AsyncGenerator[Asker]:
     """An asker with a client of its own."""
-    egress = Egress()
+    egress = an_egress()
     try:
-        yield Asker(egress.bound(), clock or SystemClock())
+        yield Asker(egress, clock or SystemClock())
     finally:
         await egress.close()
 

@@ -1,7 +1,12 @@
 """A runner at work on a real plane: programs are scripted, and so is what effects come to."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from dataclasses import dataclass, field
 from pathlib import Path
 from sqlite3 import connect
@@ -28,6 +33,7 @@ from perdure.runner.lane import Lane
 from perdure.runner.runner import Runner
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.hub import Hub
+from perdure.runtimes.limits import RuntimeLimits
 from perdure.stores.http import Reply, Streamed
 from perdure.stores.inbox import Message
 from perdure.stores.outbox import Pending
@@ -165,7 +171,7 @@ class Running:
     @property
     def lane(self) -> Lane:
         """What the runner knows of the plane."""
-        return self.runner.lanes[0]
+        return next(lane for lane in self.runner.lanes if lane.runtime is self.runtime)
 
     def _heard(self, batch: Sequence[Committed]) -> None:
         self.committed += batch
@@ -255,27 +261,57 @@ def always(handler: Any, **how: Any) -> EffectKind:
 @asynccontextmanager
 async def running(folder: Path, stage: Stage) -> AsyncGenerator[Running]:
     """A runner that serves the plane in `folder` until the block ends."""
-    pools, hub = Pools(), Hub()
     runner = Runner(RunnerConfig(**{"holder": "me", "stop_s": 0.2, **stage.config}))
+    pools = Pools()
+    try:
+        async with opened(folder, stage, runner, pools) as on_stage:
+            runner.open(on_stage.runtime)
+            async with anyio.create_task_group() as group:
+                if stage.serves:
+                    group.start_soon(runner.serve)
+                yield on_stage
+                runner.stop()
+    finally:
+        pools.close()
 
-    def mail(_run_ids: Iterable[RunId]) -> None:
-        for lane in runner.lanes:
-            lane.look_again()
 
-    config = PlaneConfig(on_commit=hub.committed, pools=pools, on_mail=mail, synchronous="NORMAL")
+@asynccontextmanager
+async def opened(
+    folder: Path, stage: Stage, runner: Runner, pools: Pools, limits: RuntimeLimits | None = None
+) -> AsyncGenerator[Running]:
+    """The plane in `folder`, ready to be served by `runner`, which does not know it yet."""
+    hub = Hub()
+    config = PlaneConfig(
+        on_commit=hub.committed, pools=pools, on_mail=hub.mailed, synchronous="NORMAL"
+    )
     plane: SqlPlane = await open_sqlite_plane(folder / "plane", config)
     runtime = RuntimeContext(
-        TenantId("t"), RuntimeId("r"), plane, hub, registry_of([stage.feature()], RULES), stage.clock,
-        NoHttp(), folder / "workspaces",
+        TenantId("t"), RuntimeId(folder.name), plane, hub, registry_of([stage.feature()], RULES),
+        stage.clock, NoHttp(), folder / "workspaces", limits=limits or RuntimeLimits(),
     )  # fmt: skip
     try:
-        on_stage = Running(runtime, runner, stage, folder)
-        runner.open(runtime)
-        async with anyio.create_task_group() as group:
-            if stage.serves:
-                group.start_soon(runner.serve)
-            yield on_stage
-            runner.stop()
+        yield Running(runtime, runner, stage, folder)
     finally:
         await plane.close()
-        pools.close()
+
+
+@asynccontextmanager
+async def running_together(
+    folder: Path, stage: Stage, *names: str
+) -> AsyncGenerator[list[Running]]:
+    """One runner that serves a plane of each name until the block ends."""
+    runner = Runner(RunnerConfig(**{"holder": "me", "stop_s": 0.2, **stage.config}))
+    pools = Pools()
+    async with AsyncExitStack() as stack:
+        stack.callback(pools.close)
+        planes = [
+            await stack.enter_async_context(opened(folder / name, stage, runner, pools))
+            for name in names
+        ]
+        for one in planes:
+            runner.open(one.runtime)
+        group = await stack.enter_async_context(anyio.create_task_group())
+        if stage.serves:
+            group.start_soon(runner.serve)
+        yield planes
+        runner.stop()

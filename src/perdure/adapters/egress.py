@@ -1,17 +1,23 @@
-"""The one outgoing HTTP client: bounded in time and size, and truthful about what may have been sent."""
+"""The one outgoing HTTP client: bounded in time and size, and truthful about what may have been sent.
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping
+Where somebody else chose the URL, the addresses of its host are looked up, checked, and reached in
+one act (`adapters/pinning.py`); nobody can change what a name stands for in between. The operator's
+own addresses are not checked, and nothing else is reached through the client that is made for one.
+"""
+
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, NamedTuple
 
 import anyio
 import httpx2
 
+from perdure.adapters.addresses import AddressRules, Refused
 from perdure.adapters.lines import Lines
+from perdure.adapters.pinning import Resolve, look_up, pinned, unpinned
 from perdure.stores.http import HttpFailed, Reply
-
-Allowed = Callable[[str], Awaitable[str | None]]
-"""Says why a URL may not be reached, or `None` where it may. Asked again for every redirect."""
+from perdure.stores.sites import Site, Unreadable, address_of, site_of
 
 REDIRECTS_MAX: Final = 5
 CLOSING_S: Final = 2.0  # for letting go of an answer that nobody reads on
@@ -22,51 +28,77 @@ class EgressLimits(NamedTuple):
 
     connections_max: int = 1_000
     connections_kept: int = 100
+    kept_s: float = 5.0
     connect_s: float = 10.0
     answer_bytes_max: int = 64 * 1024 * 1024
 
 
 LIMITS: Final = EgressLimits()
-
-
-async def anywhere(url: str) -> str | None:
-    """Allow every address, loopback too."""
-    return None
+PUBLIC: Final = AddressRules()
 
 
 class Egress:
-    """The process's pool of connections. Whoever calls out is given a client bound to its own rules."""
+    """The process's connections: one pool for URLs that others choose, one for the operator's own."""
 
-    def __init__(self, limits: EgressLimits = LIMITS) -> None:
+    def __init__(
+        self, limits: EgressLimits = LIMITS, *, rules: AddressRules = PUBLIC, resolve: Resolve = look_up
+    ) -> None:  # fmt: skip
         """Begin without a connection. The environment's proxies and netrc are not looked at."""
         self._limits = limits
-        self._client = httpx2.AsyncClient(
-            headers={"user-agent": "perdure", "accept-encoding": "identity"},
-            timeout=httpx2.Timeout(None, connect=limits.connect_s),
-            limits=httpx2.Limits(
-                max_connections=limits.connections_max,
-                max_keepalive_connections=limits.connections_kept,
-            ),
-            trust_env=False,
-        )
+        # Two pools, since a connection that is kept is not checked again.
+        self._steered = _Pool(limits, lambda context: pinned(limits, context, rules, resolve))
+        self._own = _Pool(limits, lambda context: unpinned(limits, context))
 
-    def bound(self, allowed: Allowed = anywhere) -> "BoundHttp":
-        """A client that reaches only what `allowed` lets through."""
-        return BoundHttp(self._client, allowed, self._limits)
+    def bound(self) -> "BoundHttp":
+        """The client for what users steer: it reaches public addresses, and what the operator opened."""
+        return BoundHttp(self._steered, self._limits)
+
+    def own(self, url: str) -> "BoundHttp":
+        """The client for an address that is the operator's own: it reaches this origin and no other.
+
+        Raises `ValueError` where `url` is no plain web address.
+        """
+        return BoundHttp(self._own, self._limits, address_of(url)[0])
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        await self._steered.close()
+        await self._own.close()
+
+
+class _Pool:
+    """A client that is made when it is first asked for: reading the certificates takes a while."""
+
+    def __init__(
+        self, limits: EgressLimits, transport: Callable[[ssl.SSLContext], httpx2.AsyncBaseTransport]
+    ) -> None:
+        self._limits, self._transport = limits, transport
+        self._made: httpx2.AsyncClient | None = None
+
+    @property
+    def client(self) -> httpx2.AsyncClient:
+        if self._made is None:
+            self._made = httpx2.AsyncClient(
+                headers={"user-agent": "perdure", "accept-encoding": "identity"},
+                timeout=httpx2.Timeout(None, connect=self._limits.connect_s),
+                transport=self._transport(ssl.create_default_context()),
+                trust_env=False,
+            )
+        return self._made
+
+    async def close(self) -> None:
+        if self._made is not None:
+            await self._made.aclose()
 
 
 class BoundHttp:
-    """`Http` over the shared pool, for one set of address rules."""
+    """`Http` over a shared pool, for every site that the pool reaches or for one."""
 
-    def __init__(self, client: httpx2.AsyncClient, allowed: Allowed, limits: EgressLimits) -> None:
-        """Reach what `allowed` lets through with `client`."""
-        self._client = client
-        self._allowed = allowed
+    def __init__(self, pool: _Pool, limits: EgressLimits, site: Site | None = None) -> None:
+        """Reach `site`, or without one whatever `pool` reaches."""
+        self._pool = pool
         self._limits = limits
+        self._site = site
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None,
@@ -99,20 +131,20 @@ class BoundHttp:
         self, trip: "_Trip", headers: Mapping[str, str] | None, content: bytes | None
     ) -> httpx2.Request:
         try:
-            request = self._client.build_request(
+            request = self._pool.client.build_request(
                 trip.method, trip.url, headers=headers, content=content
             )
-        except (httpx2.InvalidURL, ValueError) as error:
-            raise trip.failed("not_allowed", "the request cannot be written") from error
+        except (httpx2.InvalidURL, ValueError):
+            raise trip.failed("not_allowed", "the request cannot be written") from None
         request.extensions["trace"] = trip.trace
         return request
 
     async def _follow(self, trip: "_Trip", request: httpx2.Request) -> httpx2.Response:
         """Send, and go after redirects that stay with the same origin and the same method."""
         for _ in range(REDIRECTS_MAX + 1):
-            await self._check(trip, request.url)
+            self._check(trip, request.url)
             with trip.translated():
-                response = await self._client.send(request, stream=True)
+                response = await self._pool.client.send(request, stream=True)
             onward = response.next_request
             if onward is None or not _same(request, onward):
                 return response
@@ -121,13 +153,15 @@ class BoundHttp:
             request = onward
         raise trip.failed("refused", f"more than {REDIRECTS_MAX} redirects")
 
-    async def _check(self, trip: "_Trip", url: httpx2.URL) -> None:
-        if url.scheme not in ("http", "https") or not url.host:
-            raise trip.failed("not_allowed", "only http and https are spoken")
+    def _check(self, trip: "_Trip", url: httpx2.URL) -> None:
         if url.userinfo:
             raise trip.failed("not_allowed", "a URL carries no name and no password")
-        if why := await self._allowed(str(url)):
-            raise trip.failed("not_allowed", why)
+        try:
+            site = site_of(url.scheme, url.raw_host.decode("ascii"), url.port)
+        except Unreadable as error:
+            raise trip.failed("not_allowed", str(error)) from None
+        if self._site is not None and site != self._site:
+            raise trip.failed("not_allowed", f"this client reaches {self._site.origin} alone")
 
 
 class Answer:
@@ -193,12 +227,33 @@ class _Trip:
             yield
         except httpx2.TimeoutException as error:
             raise self.failed("timeout", "no connection in time") from error
-        except httpx2.LocalProtocolError as error:  # found while writing the head: nothing has left
+        except Refused as error:
+            raise self.failed("not_allowed", str(error)) from None
+        except httpx2.LocalProtocolError:  # found while writing the head: nothing has left
             self._sent = False
-            raise self.failed("not_allowed", str(error)) from error
+            # Not chained: the library's words repeat the header, which may be a key.
+            raise self.failed("not_allowed", "a header cannot be written") from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             code = "cut" if self._sent else "refused"
-            raise self.failed(code, str(error) or type(error).__name__) from error
+            raise self.failed(code, _phrase(error)) from error
+
+
+def _phrase(error: httpx2.TransportError | httpx2.DecodingError) -> str:
+    """What happened, in our words: the library's may hold addresses, or what the other side sent."""
+    reason: BaseException | None = error
+    while reason is not None:
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return f"its certificate is not good: {reason.verify_message}"
+        if isinstance(reason, ssl.SSLError):
+            return "no TLS could be agreed on"
+        reason = reason.__cause__ or reason.__context__
+    match error:
+        case httpx2.ConnectError():
+            return "no connection"
+        case httpx2.RemoteProtocolError() | httpx2.DecodingError():
+            return "what came is no whole HTTP answer"
+        case _:
+            return "the connection broke"
 
 
 def _same(request: httpx2.Request, onward: httpx2.Request) -> bool:

@@ -5,34 +5,41 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
 
 from perdure import __version__
 from perdure.api import (
     artifacts,
+    audit,
     commands,
     discovery,
     health,
     ledger,
     me,
+    oversight,
     problems,
     runs,
+    sessions,
     site,
+    tokens,
+    users,
 )
+from perdure.api.callers import Callers
 from perdure.api.collaborators import Collaborators
 from perdure.api.contracts import absent_in
+from perdure.api.document import document_of
+from perdure.api.lockout import Lockout
 from perdure.api.metrics import Meters
 from perdure.api.middleware import Gate
+from perdure.api.rechecks import Rechecks
 from perdure.api.routing import StrictRoute
-from perdure.api.schemas.problem import Problem
 from perdure.api.sse import Frames
 from perdure.registry.registry import Registry
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 ROUTERS: Final[Sequence[APIRouter]] = (
-    runs.router, ledger.router, commands.router, artifacts.router, me.router, discovery.router,
-    health.router, site.router,
+    runs.router, ledger.router, commands.router, artifacts.router, audit.router, me.router, sessions.router,
+    tokens.router, users.router, oversight.router, discovery.router, health.router, site.router,
 )  # fmt: skip
 DESCRIPTION: Final = "A gateway-first control plane for durable AI agents and flows."
 
@@ -54,12 +61,17 @@ def create_app(collaborators: Collaborators, lifespan: Lifespan | None = None) -
     _check(actions, collaborators)
     app.state.collaborators = collaborators
     app.state.frames = Frames()
+    app.state.callers = callers = _callers(collaborators)
+    app.state.rechecks = Rechecks(
+        callers, collaborators.clock, collaborators.settings.recheck_s / 2
+    )
     app.state.actions = actions
     app.state.absent = absent_in(actions)
     problems.register(app)
     app.add_middleware(
         Gate,
         collaborators=collaborators,
+        callers=callers,
         public=_public(actions, collaborators),
         meters=Meters(collaborators.metrics),
     )
@@ -72,7 +84,7 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, made once."""
         if self.openapi_schema is None:
-            self.openapi_schema = _document(self)
+            self.openapi_schema = document_of(self)
         return self.openapi_schema
 
 
@@ -99,6 +111,14 @@ def _check(actions: Mapping[tuple[str, str], str], collaborators: Collaborators)
             raise ValueError(f"{method} {path} names {action!r}, which the access table lacks")
 
 
+def _callers(collaborators: Collaborators) -> Callers:
+    settings = collaborators.settings
+    lockout = Lockout(
+        collaborators.clock, settings.lockout_after, settings.lockout_base_s, settings.lockout_max_s
+    )
+    return Callers(collaborators.credentials, settings.cookies, lockout)
+
+
 def _public(actions: Mapping[tuple[str, str], str], collaborators: Collaborators) -> frozenset[str]:
     return frozenset(
         path for (_, path), action in actions.items() if collaborators.rules[action].public
@@ -112,30 +132,3 @@ def _routers_of(registry: Registry) -> Iterator[APIRouter]:
                 f"{feature.name} brings something else than routes"
             )
             yield router
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's document, with problems in the place of its own form of errors."""
-    document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
-    )
-    rules, actions = app.state.collaborators.rules, app.state.actions
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas[Problem.__name__] = Problem.model_json_schema()
-    for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            _mend(operation)
-            if rules[actions[method.upper(), path]].public:
-                operation["security"] = []
-    document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-    document["security"] = [{"bearer": []}]
-    return document
-
-
-def _mend(operation: dict[str, Any]) -> None:
-    """Take out the 422 that FastAPI writes wherever there is a parameter: here that is a 400."""
-    told = operation["responses"].get("422", {}).get("content", {}).get("application/json")
-    if told and told.get("schema", {}).get("$ref", "").endswith("/HTTPValidationError"):
-        del operation["responses"]["422"]

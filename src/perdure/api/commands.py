@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from perdure.api.deps import CurrentPrincipal, CurrentRuntime, require
+from perdure.api.deps import CurrentPrincipal, CurrentRuntime, EntryInside, require
 from perdure.api.routing import PREFIX, answers, json_of, resource
 from perdure.api.schemas import commands as shown
 from perdure.api.schemas.fields import CommandIdPath
@@ -15,10 +15,13 @@ router = resource("commands", f"{PREFIX}/commands")
     "", dependencies=[require("command:send")], responses=answers(shown.Taken, 404, 409, body=True)
 )
 async def send_command(
-    body: shown.SendCommand, runtime: CurrentRuntime, principal: CurrentPrincipal
+    body: shown.SendCommand,
+    runtime: CurrentRuntime,
+    principal: CurrentPrincipal,
+    entry: EntryInside,
 ) -> Response:
     """Pause, resume, answer or cancel a run, or send an event. The same `command_id` counts once."""
-    accepted = await commands.send(runtime, body.command(principal))
+    accepted = await commands.send(runtime, body.command(principal), entry)
     return json_of(shown.taken_of(accepted))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from perdure.api.collaborators import Collaborators
 from perdure.api.routing import PREFIX
-from perdure.identity.access import allowed
+from perdure.identity.access import allowed, denied
 from perdure.identity.principal import Principal
 from perdure.kernel.values import Json
 from perdure.services.commands import TYPES
@@ -140,6 +140,7 @@ def contracts_of(
         "assistant": agent,
         "abstractcode": {**agent, "workspace": common["workspace"]},
         "features": _features(collaborators),
+        "operations": asked.operations(),
     }
     for feature in collaborators.registry.features:
         for name, facts in feature.contracts.items():
@@ -173,9 +174,25 @@ class _Asked:
             **at.facts,
         }
         if not told["available"]:
-            there = (at.method, PREFIX + at.path) in self._actions
-            told["reason_code"] = "admin_required" if there else "feature_absent"
+            action = self._actions.get((at.method, PREFIX + at.path))
+            told |= {"reason_code": "feature_absent"} if action is None else self.standing(action)
         return told
+
+    def standing(self, action: str) -> dict[str, Json]:
+        """Whether whoever asks may do an action, and what they lack where they may not."""
+        why = denied(action, self._principal, self._rules)
+        if why is None:
+            return {"available": True}
+        return {"available": False, "reason_code": why.reason_code, **why.needed}
+
+    def operations(self) -> dict[str, Json]:
+        """Every action that is not hidden, how it stands, and what is done under it."""
+        found: dict[str, Any] = {}
+        for (method, path), action in sorted(self._actions.items()):
+            if not self._rules[action].hidden:
+                told = found.setdefault(action, {**self.standing(action), "operations": []})
+                told["operations"].append({"method": method, "endpoint": path})
+        return found
 
     def all(self, table: Mapping[str, At]) -> dict[str, Json]:
         """Several contracts by name."""

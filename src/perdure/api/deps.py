@@ -6,12 +6,18 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Header, Request
 
 from perdure.api import sse
+from perdure.api.acts import act_of
 from perdure.api.collaborators import Collaborators
-from perdure.api.middleware import authenticate, enter_runtime
+from perdure.api.middleware import enter_runtime
+from perdure.api.rechecks import Rechecks
 from perdure.api.routing import Required, asking, collaborators_of
-from perdure.errors import Invalid, Unauthenticated
+from perdure.api.visit import Visit
+from perdure.errors import Invalid, Unauthenticated, Unavailable
+from perdure.identity.audit import DONE, Entry
 from perdure.identity.principal import Principal
 from perdure.runtimes.context import RuntimeContext
+from perdure.runtimes.control import ControlContext
+from perdure.services.audit import Act
 
 KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -36,7 +42,37 @@ async def principal_of(request: Request) -> Principal:
 
 async def runtime_of(request: Request) -> RuntimeContext:
     """The runtime of whoever asks. Raises `Unauthenticated`, `Unavailable`."""
-    return await enter_runtime(await principal_of(request), collaborators_of(request).open_runtime)
+    open_runtime = collaborators_of(request).open_runtime
+    runtime = await enter_runtime(await principal_of(request), open_runtime)
+    visit_of(request).hold(runtime.use)
+    return runtime
+
+
+async def control_of(request: Request) -> ControlContext:
+    """What every plane stands under. Raises `Unavailable` where this process has none of it."""
+    control = collaborators_of(request).control
+    if control is None:
+        raise Unavailable("This process has no control store.")
+    return control
+
+
+async def doing(request: Request) -> Act:
+    """What the request is on the record with; the route says in it what that is about."""
+    return act_of(request)
+
+
+async def entry_inside(request: Request) -> Entry | None:
+    """What the plane is to keep of the request in the commit that it leads to."""
+    act: Act | None = request.scope.get("state", {}).get("act")
+    return None if act is None else act.ended(DONE)
+
+
+def visit_of(request: Request) -> Visit:
+    """The request as the gate saw it. Raises `Unauthenticated` where it came around the gate."""
+    visit: Visit | None = request.scope.get("state", {}).get("visit")
+    if visit is None:
+        raise Unauthenticated
+    return visit
 
 
 async def key_of(
@@ -54,21 +90,21 @@ async def key_of(
 async def terms_of(request: Request) -> sse.Terms:
     """How streams are kept up for whoever asks, and ended when their credential is."""
     collaborators = collaborators_of(request)
-    headers, reader = dict(request.scope["headers"]), asking(request)
+    visit, reader = visit_of(request), asking(request)
+    assert reader is not None, "a stream is asked for by somebody"
+    rechecks: Rechecks = request.app.state.rechecks
 
     async def still_good() -> bool:
-        try:
-            return await authenticate(headers, collaborators.credentials) == reader
-        except Unauthenticated:
-            return False
+        return await rechecks.is_good(visit.headers, visit.seen, reader)
 
-    settings = collaborators.settings
+    settings, meter = collaborators.settings, collaborators.meter_of(reader)
     return sse.Terms(
         frames=request.app.state.frames,
         recheck_s=settings.recheck_s,
         lifetime_s=settings.stream_lifetime_s,
         still_good=still_good,
         closing=collaborators.closing,
+        may_send=sse.send_all if meter is None else meter.sent,
     )
 
 
@@ -77,3 +113,6 @@ CurrentPrincipal = Annotated[Principal, Depends(principal_of)]
 CurrentRuntime = Annotated[RuntimeContext, Depends(runtime_of)]
 StreamTerms = Annotated[sse.Terms, Depends(terms_of)]
 NewCommand = Annotated[str | None, Depends(key_of)]
+CurrentControl = Annotated[ControlContext, Depends(control_of)]
+CurrentAct = Annotated[Act, Depends(doing)]
+EntryInside = Annotated[Entry | None, Depends(entry_inside)]

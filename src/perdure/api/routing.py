@@ -10,9 +10,11 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from perdure.api.acts import REFUSALS
 from perdure.api.bodies import read_json
 from perdure.api.collaborators import Collaborators
 from perdure.api.schemas.problem import Problem
+from perdure.api.short import NotPlain, Part, parts_of_route, read_all
 from perdure.errors import UnknownMedia
 from perdure.identity.access import check
 from perdure.identity.principal import Principal
@@ -42,11 +44,17 @@ class Required:
 
     async def __call__(self, request: Request) -> None:
         """Let the request pass. Raises `Unauthenticated` or `Forbidden`, also where no gate stood before."""
-        check(self.action, asking(request), collaborators_of(request).rules)
+        collaborators = collaborators_of(request)
+        at_home = request.scope.get("state", {}).get("at_home", False)
+        rules = collaborators.rules_at_home if at_home else collaborators.rules
+        check(self.action, asking(request), rules)
 
 
 class StrictRoute(APIRoute):
-    """A route that asks for its one action first, and reads a JSON body by `read_json` alone."""
+    """A route that asks for its one action first, and reads a JSON body by `read_json` alone.
+
+    It answers the short way where that is enough, and FastAPI's way else.
+    """
 
     def __init__(self, path: str, endpoint: Handler, **options: Any) -> None:
         """Take the action out of the dependencies: it is asked before the body is read."""
@@ -57,21 +65,59 @@ class StrictRoute(APIRoute):
         self.required = asked[0]
         others = [it for it in given if it.dependency is not self.required]
         super().__init__(path, endpoint, dependencies=others, **options)
+        self._parts: tuple[Part, ...] | None = None  # read off the signature at the first request
+        self._is_plain = not others
+
+    async def _shortly(self, request: Request, body: Json) -> Response:
+        """What the route answers. Raises `NotPlain` where FastAPI has to say it."""
+        if not self._is_plain:
+            raise NotPlain
+        if self._parts is None:
+            self._is_plain = False  # which stands where the signature is not plain
+            self._parts = parts_of_route(self.endpoint, tuple(self.param_convertors))
+            self._is_plain = True
+        response: Response = await self.endpoint(**await read_all(self._parts, request, body))
+        return response
 
     def get_route_handler(self) -> Handler:
         """Check the right, read the body, then do as FastAPI does."""
         handler, required = super().get_route_handler(), self.required
         reads_json = self.body_field is not None and not _takes_a_form(self)
 
+        async def answer(request: Request) -> Response:
+            body = await _read_body(request) if reads_json else None
+            try:
+                return await self._shortly(request, body)
+            except NotPlain:
+                if body is not None:
+                    # What `Request.json` keeps once it has read the body, and then looks at first.
+                    request._json = body
+                return await handler(request)
+
         async def strict(request: Request) -> Response:
-            await required(request)
-            if reads_json and (raw := await request.body()):
-                _check_media_type(request)
-                # What `Request.json` keeps once it has read the body, and then looks at first.
-                request._json = read_json(raw)
-            return await handler(request)
+            collaborators = collaborators_of(request)
+            recorder = collaborators.recorder
+            try:
+                await required(request)
+            except REFUSALS as refused:
+                if recorder is not None:
+                    await recorder.refused(request.scope, required.action, refused)
+                raise
+            if recorder is None:
+                return await answer(request)
+            rule = collaborators.rules[required.action]
+            return await recorder.answered(request, required.action, rule, answer)
 
         return strict
+
+
+async def _read_body(request: Request) -> Json:
+    """What the body holds, or `None` where there is none. Raises `UnknownMedia`, `NotJson`."""
+    raw = await request.body()
+    if not raw:
+        return None
+    _check_media_type(request)
+    return read_json(raw)
 
 
 def asking(request: Request) -> Principal | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from perdure.api.deps import CurrentRuntime, NewCommand, require
+from perdure.api.deps import CurrentRuntime, EntryInside, NewCommand, require
 from perdure.api.routing import PREFIX, answers, json_of, resource
 from perdure.api.schemas import runs as shown
 from perdure.api.schemas.fields import RunIdPath, Seq
@@ -22,9 +22,11 @@ router = resource("runs", f"{PREFIX}/runs")
     dependencies=[require("run:start")],
     responses=answers(shown.Started, 404, 409, body=True),
 )
-async def start_run(body: shown.StartRun, runtime: CurrentRuntime, key: NewCommand) -> Response:
+async def start_run(
+    body: shown.StartRun, runtime: CurrentRuntime, key: NewCommand, entry: EntryInside
+) -> Response:
     """Start a run of a flow. Repeating the same `Idempotency-Key` starts nothing new."""
-    return json_of({"run_id": await runs.start(runtime, body.request(key))})
+    return json_of({"run_id": await runs.start(runtime, body.request(key), entry)})
 
 
 @router.get("", dependencies=[require("run:read")], responses=answers(shown.RunList))

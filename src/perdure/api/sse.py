@@ -32,10 +32,12 @@ HEADERS: Final = {
     "x-accel-buffering": "no",
     "content-type": MEDIA_TYPE,
 }
+LATE: Final = 0.25  # of the time between two looks at a credential, until somebody else looks
 CLOSE_S: Final = 0.5  # for a reader to take what was sent, when the server closes
 FRAMES_BYTES_MAX: Final = 8 * 1024 * 1024  # kept of frames that other readers may want too
 
 StillGood = Callable[[], Awaitable[bool]]
+MaySend = Callable[[int], bool]  # counts what was sent; whether the stream goes on
 
 
 class Frames:
@@ -104,6 +106,11 @@ def _goes_on(before: RunDelta, after: RunDelta) -> bool:
     )
 
 
+def send_all(_size: int) -> bool:
+    """Count nothing, and go on."""
+    return True
+
+
 class Terms(NamedTuple):
     """What a stream is made with: its frames, how it is kept up, and what ends it."""
 
@@ -112,6 +119,7 @@ class Terms(NamedTuple):
     lifetime_s: float
     still_good: StillGood
     closing: Closing
+    may_send: MaySend = send_all
 
 
 def stream(steps: Steps, terms: Terms, *, heartbeat_s: float) -> Response:
@@ -131,11 +139,15 @@ class EventStream(Response):
 class _Pulse:
     """Makes a waiting reader look up when nothing was sent for a while, and tells it why.
 
+    Where it does not look up, because its other end takes nothing, `overdue` is called in its place.
     The timer is set anew only when it has come due, so that what is sent in between costs nothing.
     """
 
-    def __init__(self, nudge: Callable[[], None], heartbeat_s: float, recheck_s: float) -> None:
-        self._nudge, self._heartbeat_s, self._recheck_s = nudge, heartbeat_s, recheck_s
+    def __init__(
+        self, nudge: Callable[[], None], overdue: Callable[[], object], heartbeat_s: float, recheck_s: float
+    ) -> None:  # fmt: skip
+        self._nudge, self._overdue = nudge, overdue
+        self._heartbeat_s, self._recheck_s = heartbeat_s, recheck_s
         self._time = asyncio.get_running_loop().time
         self._sent_at = self._checked_at = self._time()
         self._timer = self._armed(min(heartbeat_s, recheck_s))
@@ -164,10 +176,17 @@ class _Pulse:
 
     def _due(self) -> None:
         now = self._time()
-        left = (self._sent_at + self._heartbeat_s - now, self._checked_at + self._recheck_s - now)
-        if min(left) <= 0:
+        if now - self._checked_at >= self._recheck_s * (1 + LATE):
+            self._checked_at = now
+            self._overdue()
+        until_quiet = self._sent_at + self._heartbeat_s - now
+        until_check = self._checked_at + self._recheck_s - now
+        if min(until_quiet, until_check) <= 0:
             self._nudge()
-        self._timer = self._armed(min(it if it > 0 else self._heartbeat_s for it in left))
+        self._timer = self._armed(min(
+            until_quiet if until_quiet > 0 else self._heartbeat_s,
+            until_check if until_check > 0 else self._recheck_s * LATE,
+        ))  # fmt: skip
 
 
 class _EventStream(Response):
@@ -181,9 +200,12 @@ class _EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send, and meanwhile listen for the reader to go and the server to close."""
         terms = self._terms
-        pulse = _Pulse(self._steps.nudge, self._heartbeat_s, terms.recheck_s)
         async with self._steps, anyio.create_task_group() as group:
             leave = group.cancel_scope.cancel
+            pulse = _Pulse(
+                self._steps.nudge, lambda: group.start_soon(self._look, leave),
+                self._heartbeat_s, terms.recheck_s,
+            )  # fmt: skip
             stop = terms.closing.listen(lambda: self._close(leave))
             try:
                 group.start_soon(_until_gone, receive, leave)
@@ -198,6 +220,15 @@ class _EventStream(Response):
             finally:
                 pulse.stop()
                 stop()
+
+    async def _look(self, leave: Callable[[], None]) -> None:
+        """Leave at once a reader that takes nothing, when its credential is good no more."""
+        try:
+            good = await self._terms.still_good()
+        except GatewayError:
+            good = False  # nobody can say, and the reader comes again
+        if not good:
+            leave()
 
     def _close(self, leave: Callable[[], None]) -> None:
         """End between two frames; without delay where the reader takes none."""
@@ -214,6 +245,8 @@ class _EventStream(Response):
                     chunk = self._chunk(items) if items else KEEP_ALIVE
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                     pulse.sent()
+                    if not self._terms.may_send(len(chunk)):
+                        return b""  # the reader comes again, and is told when
         except GatewayError:
             return b""  # the run is not there any more, or its store is not: the reader comes again
         return done_frame_of(self._steps.run_id, self._steps.cursor)

@@ -1,30 +1,41 @@
 """Puts the program together, top to bottom: clock, stores, features, runtime, face and runner."""
 
-import hashlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import anyio
 from fastapi import FastAPI
 
+from perdure.adapters.addresses import rules_of
 from perdure.adapters.egress import Egress
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
+from perdure.api.cookies import CookieNames
+from perdure.app.auditing import open_recorder
+from perdure.app.control import first_admin, open_control, open_credentials, open_ground
 from perdure.app.features import features_of
-from perdure.app.planes import RUNTIME, TENANT, Listeners, folder_of, open_plane
-from perdure.app.settings import LOCAL_HOSTS, Settings, holder_name, make_data_folder, token_of
-from perdure.app.shipped import install_shipped
+from perdure.app.planes import (
+    RUNTIME,
+    TENANT,
+    Planes,
+    metering_of,
+    open_notices,
+    router_config_of,
+)
+from perdure.app.settings import LOCAL_HOSTS, Settings, holder_name, make_data_folder
 from perdure.clock import Clock, SystemClock
-from perdure.errors import Invalid, RunNotFound
+from perdure.errors import Invalid
 from perdure.identity.access import RULES
-from perdure.identity.credentials import SingleToken
-from perdure.identity.principal import Principal
 from perdure.registry.feature import Feature
-from perdure.registry.registry import Registry, registry_of
+from perdure.registry.registry import registry_of
 from perdure.runner.config import RunnerConfig, no_probe
 from perdure.runner.runner import Runner
+from perdure.runner.supervise import keep_going
 from perdure.runtimes.context import RuntimeContext
-from perdure.runtimes.hub import Hub
+from perdure.runtimes.control import ControlContext
+from perdure.runtimes.router import NoWorker, Router
+from perdure.runtimes.waker import Waker, WakerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +45,11 @@ class App:
     settings: Settings
     api: FastAPI
     runner: Runner | None
-    runtime: RuntimeContext
+    runtime: RuntimeContext  # the first admin's, which stays open
+    router: Router
     closing: Closing
+    control: ControlContext
+    first_token: str | None = field(default=None, repr=False)  # of an admin who was just made
 
 
 @asynccontextmanager
@@ -60,25 +74,47 @@ async def build(
     clock = clock or SystemClock()
     make_data_folder(settings)
     async with AsyncExitStack() as stack:
-        egress = Egress()
+        egress = _egress(settings)
         stack.push_async_callback(egress.close)
         registry = registry_of([*features_of(settings, egress), *features], RULES)
         for feature in registry.features:
             if feature.lifespan is not None:
                 await stack.enter_async_context(feature.lifespan())
-        runner = Runner(_runner_config(settings, probe)) if with_runner else None
-        hub = Hub([listener for feature in registry.features for listener in feature.observers])
-        plane = await open_plane(stack, settings, clock, Listeners(hub, runner, probe))
-        runtime = RuntimeContext(
-            tenant=TENANT, runtime=RUNTIME, plane=plane, hub=hub, registry=registry,
-            clock=clock, http=egress.bound(), workspaces=folder_of(settings) / "workspaces",
+        ground = await open_ground(stack, settings)
+        control = await open_control(stack, settings, ground, clock)
+        recorder = await open_recorder(stack, control)
+        first_token = await first_admin(settings, control)
+        credentials = await open_credentials(stack, settings, control)
+        planes = Planes(
+            settings, ground, registry, egress, clock, probe, metering_of(settings, clock),
+            await open_notices(stack, ground.engine), control,
         )  # fmt: skip
-        await install_shipped(runtime)
-        if runner is not None:
-            runner.open(runtime)
+        runner = Runner(_runner_config(settings, probe), control.audit) if with_runner else None
+        router = Router(
+            planes.open, ground.store, runner or NoWorker(), clock, router_config_of(settings)
+        )
+        stack.push_async_callback(router.close_all)
+        runtime = await router.pin(TENANT, RUNTIME)
+        if settings.user_auth:
+            await _serve_many(stack, settings, planes, router, control, wakes=with_runner)
         closing = Closing()
-        api = create_app(_collaborators(settings, registry, runtime, clock, closing))
-        yield App(settings, api, runner, runtime, closing)
+        api = create_app(
+            Collaborators(
+                registry=registry, open_runtime=router.open, credentials=credentials, clock=clock,
+                settings=_api_settings(settings), ready=[runtime.plane.ready], closing=closing,
+                control=control, recorder=recorder, forget_runtime=router.forget,
+                meter_of=planes.meter_of,
+            )
+        )  # fmt: skip
+        yield App(settings, api, runner, runtime, router, closing, control, first_token)
+
+
+def _egress(settings: Settings) -> Egress:
+    """The outgoing client, with the operator's openings. Raises `Invalid`."""
+    try:
+        return Egress(rules=rules_of(settings.egress_allow, settings.egress_loopback_ports))
+    except ValueError as error:
+        raise Invalid(str(error), setting="PERDURE_EGRESS_ALLOW") from None
 
 
 def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerConfig:
@@ -89,30 +125,40 @@ def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerCo
     )  # fmt: skip
 
 
-def _collaborators(
-    settings: Settings, registry: Registry, runtime: RuntimeContext, clock: Clock, closing: Closing
-) -> Collaborators:
-    token = token_of(settings).get_secret_value()
+async def _serve_many(
+    stack: AsyncExitStack, settings: Settings, planes: Planes, router: Router, control: ControlContext,
+    *, wakes: bool,
+) -> None:  # fmt: skip
+    """Close planes that are idle, and where runs are moved wake those that are due, until the end."""
+    group = await stack.enter_async_context(anyio.create_task_group())
+    stack.callback(group.cancel_scope.cancel)
+    group.start_soon(keep_going, "close idle planes", router.serve)
+    if wakes:
+        config = WakerConfig(poll_s=settings.poll_s)
+        may_wake = control.principals.is_served
+        waker = Waker(router, control.planes, control.clock, config, may_wake)
+        if planes.notices is not None:
+            planes.notices.on_unheard(waker.look_again)
+        group.start_soon(keep_going, "waker", waker.serve)
 
-    async def open_runtime(principal: Principal) -> RuntimeContext:
-        if (principal.runtime_tenant, principal.runtime) != (runtime.tenant, runtime.runtime):
-            raise RunNotFound  # there is no other plane in single-token mode
-        return runtime
 
-    return Collaborators(
-        registry=registry,
-        open_runtime=open_runtime,
-        credentials=SingleToken([token], hashlib.sha256(b"key\0" + token.encode()).digest()),
-        clock=clock,
-        settings=ApiSettings(
-            allowed_origins=settings.allowed_origins,
-            body_bytes_max=settings.max_body_bytes,
-            upload_bytes_max=settings.max_bundle_bytes,
-            requests_at_once=settings.max_concurrency,
-            streams_at_once=settings.max_streams,
-            on_loopback=settings.host in LOCAL_HOSTS,
-            features_off=settings.features_off,
+def _api_settings(settings: Settings) -> ApiSettings:
+    return ApiSettings(
+        allowed_origins=settings.allowed_origins,
+        trusted_proxies=settings.trusted_proxies,
+        proxy_addresses=settings.trusted_proxy_addresses,
+        hsts_s=settings.hsts_s,
+        cookies=CookieNames(
+            settings.session_cookie, settings.csrf_cookie, settings.session_header,
+            settings.csrf_header, settings.host_cookies,
         ),
-        ready=[runtime.plane.ready],
-        closing=closing,
-    )
+        lockout_after=settings.lockout_after,
+        lockout_base_s=settings.lockout_base_s,
+        lockout_max_s=settings.lockout_max_s,
+        body_bytes_max=settings.max_body_bytes,
+        upload_bytes_max=settings.max_bundle_bytes,
+        requests_at_once=settings.max_concurrency,
+        streams_at_once=settings.max_streams,
+        on_loopback=settings.host in LOCAL_HOSTS,
+        features_off=settings.features_off,
+    )  # fmt: skip

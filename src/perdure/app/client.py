@@ -105,6 +105,10 @@ class Gateway:
         answer = await self._send("POST", path, json=body, headers=headers, tries=tries)
         return answer.json()
 
+    async def patch(self, path: str, body: Json, **query: Json) -> Json:
+        """Change a resource."""
+        return (await self._send("PATCH", path, params=_written(query), json=body)).json()
+
     async def delete(self, path: str, **query: Json) -> Json:
         """Remove a resource."""
         return (await self._send("DELETE", path, params=_written(query))).json()

@@ -4,20 +4,25 @@ import os
 import resource
 import shutil
 import socket
+import sqlite3
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from enum import StrEnum
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from perdure.app import hardening
 from perdure.app.failures import program
+from perdure.app.findings import Check, Finding, Level
 from perdure.app.settings import Settings, models_folder, token_path, unknown_names, variables
 from perdure.clock import SystemClock, time_of
 from perdure.errors import Forbidden, GatewayError, Invalid, Unauthenticated, Unreachable
+
+if TYPE_CHECKING:
+    import psycopg
 
 MIB: Final = 1024 * 1024
 FREE_WRONG: Final = 100 * MIB
@@ -26,26 +31,6 @@ FILES_MIN: Final = 4096  # open at once: a stream is one, and there may be thous
 SKEW_MAX: Final = timedelta(seconds=30)
 WAL_SAFE_SINCE: Final = (3, 51, 3)  # before it, two writers at once can spoil a WAL
 CONNECT_S: Final = 5
-
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    WRONG = "wrong"
-
-
-class Finding(NamedTuple):
-    """What a check found; `mend` is what to do about it."""
-
-    level: Level
-    name: str
-    detail: str
-    mend: str = ""
-
-
-Check = Callable[[Settings], Iterator[Finding]]
 
 
 def findings(settings: Settings) -> list[Finding]:
@@ -138,11 +123,7 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 
 def _sqlite() -> Iterator[Finding]:
-    try:
-        from pysqlite3 import dbapi2 as driver
-    except ImportError:
-        import sqlite3 as driver  # the standard library's, where the wheel is not
-    text = str(driver.sqlite_version)
+    text = sqlite3.sqlite_version
     if tuple(int(part) for part in text.split(".")) < WAL_SAFE_SINCE:
         detail = (
             f"{text} can spoil a log that two connections write at once; the gateway writes with one, "
@@ -160,12 +141,25 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
     url = settings.database_url.get_secret_value().replace("postgresql+psycopg://", "postgresql://")
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_S) as connection:
-            version = connection.info.server_version // 10_000
+            yield from _served_by(connection)
     except psycopg.Error as error:
         detail = f"not reachable: {str(error).splitlines()[0]}"
         yield Finding(Level.WRONG, "Postgres", detail, "start it, or correct PERDURE_DATABASE_URL")
-    else:
-        yield Finding(Level.OK, "Postgres", f"version {version} answers")
+
+
+def _served_by(connection: "psycopg.Connection[Any]") -> Iterator[Finding]:
+    """What a Postgres that answers is, whether it keeps what it acknowledges, and what time it has there."""
+    yield Finding(Level.OK, "Postgres", f"version {connection.info.server_version // 10_000} answers")  # fmt: skip
+    for name in ("fsync", "full_page_writes", "synchronous_commit"):
+        row = connection.execute(f"SHOW {name}").fetchone()
+        if row is not None and row[0] == "off":
+            mend = f"ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf();"
+            yield Finding(Level.WRONG, "durability", f"{name} is off: a crash can lose what was acknowledged", mend)  # fmt: skip
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    skew = abs(row[0] - SystemClock().now()) if row is not None else timedelta()
+    if skew > SKEW_MAX:
+        detail = f"Postgres has another time, by {skew.total_seconds():.0f} s"
+        yield Finding(Level.WRONG, "clock", detail, "set both clocks: timedatectl set-ntp true")
 
 
 def model_file(settings: Settings) -> Iterator[Finding]:
@@ -277,5 +271,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     database,
     model_file,
     clock,
+    *hardening.CHECKS,
     gateway,
 )

@@ -23,10 +23,10 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
 
     Raises `Invalid`, also where a name is off that no feature has.
     """
-    config = read_config(variables())
+    config = read_config(variables(), egress.own)
     embedded = None
     if settings.embedded_model:
-        embedded = EmbeddedServer(model_path(models_folder(settings)), egress.bound())
+        embedded = EmbeddedServer(model_path(models_folder(settings)), egress.own)
     brought = (
         agents_feature(),
         echo.FEATURE,

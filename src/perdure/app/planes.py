@@ -1,105 +1,151 @@
-"""Opens the one plane of single-token mode, and the control store that knows of it."""
+"""Opens planes, in SQLite or in Postgres, and makes runtimes of them."""
 
-from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import anyio
-from pydantic import SecretStr
-from sqlalchemy import Engine
 
-from perdure.adapters.sql.control import (
-    SqlControl,
-    open_postgres_control,
-    open_sqlite_control,
-    schema_of,
-)
-from perdure.adapters.sql.notify import Notices
+from perdure.adapters.egress import Egress
+from perdure.adapters.sql.batches import Probe
+from perdure.adapters.sql.control import schema_of
 from perdure.adapters.sql.plane import (
     PlaneConfig,
-    Pools,
     SqlPlane,
     open_postgres_plane,
     open_sqlite_plane,
 )
-from perdure.adapters.sql.postgres import postgres_engine
+from perdure.app.control import Ground
 from perdure.app.settings import Settings
+from perdure.app.shipped import Shipped
 from perdure.clock import Clock, text_of
-from perdure.ids import RunId, RuntimeId, TenantId
-from perdure.runner.runner import Runner
+from perdure.identity.principal import Principal
+from perdure.ids import RuntimeId, TenantId
+from perdure.registry.registry import Registry
+from perdure.runtimes.context import RuntimeContext
+from perdure.runtimes.control import ControlContext
+from perdure.runtimes.endpoints import endpoints_of
+from perdure.runtimes.folders import plane_folder
 from perdure.runtimes.hub import Hub
+from perdure.runtimes.limits import Meter, Metering, RuntimeLimits
+from perdure.runtimes.router import Key, RouterConfig
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from perdure.adapters.sql.notify import Notices
 
 TENANT: Final = TenantId("default")
-RUNTIME: Final = RuntimeId("admin")
-
-
-class Listeners(NamedTuple):
-    """Who hears what a plane tells: the process's hub and its runner, and a crash test's probe."""
-
-    hub: Hub
-    runner: Runner | None
-    probe: Callable[[str], None]
-
-    def mail(self, _run_ids: Sequence[RunId]) -> None:
-        """Have the runner look: something is there for a run."""
-        for lane in self.runner.lanes if self.runner is not None else ():
-            lane.look_again()
+RUNTIME: Final = RuntimeId("admin")  # the first admin's, and that of single-token mode
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where the plane keeps what is in files."""
-    return settings.data_dir / "planes" / TENANT / RUNTIME
+    """Where the first admin's plane keeps what is in files."""
+    return plane_folder(settings.data_dir, TENANT, RUNTIME)
 
 
-async def open_plane(
-    stack: AsyncExitStack, settings: Settings, clock: Clock, told: Listeners
-) -> SqlPlane:
-    """Open the plane, in SQLite or in Postgres, to be closed with `stack`.
+def limits_of(settings: Settings) -> RuntimeLimits:
+    """The bounds of each runtime."""
+    return RuntimeLimits(
+        runs_at_once=settings.runs_at_once,
+        effects_at_once=settings.effects_at_once,
+        requests_at_once=settings.principal_requests,
+        streams_at_once=settings.principal_streams,
+        stream_bytes_per_minute=settings.principal_stream_bytes,
+        starts_per_minute=settings.principal_starts,
+    )
 
-    Raises `Unavailable` where another process holds it, `SchemaNewer`, `StoreFailed`.
-    """
-    pools = Pools()
-    stack.callback(pools.close)
-    engine = None if settings.database_url is None else _engine(stack, settings.database_url)
+
+def router_config_of(settings: Settings) -> RouterConfig:
+    """How long planes stay open, and how many."""
+    return RouterConfig(open_max=settings.planes_open_max, idle_s=settings.plane_idle_s)
+
+
+def metering_of(settings: Settings, clock: Clock) -> Metering | None:
+    """What counts what each principal uses; where there is one alone, the bounds of the server are theirs."""
+    return Metering(limits_of(settings), clock) if settings.user_auth else None
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """What every plane of this process is opened with."""
+
+    settings: Settings
+    ground: Ground
+    registry: Registry
+    egress: Egress
+    clock: Clock
+    probe: Probe
+    metering: Metering | None = None
+    notices: "Notices | None" = None  # where other processes may have the same planes
+    control: ControlContext | None = None  # without one there are no endpoint profiles
+    shipped: Shipped = field(default_factory=Shipped)
+    _provided: set[Key] = field(default_factory=set)  # have had the shipped bundles in this process
+
+    async def open(self, tenant: TenantId, runtime: RuntimeId) -> RuntimeContext:
+        """Open a plane, made and migrated as needed, with what is shipped installed.
+
+        Raises `Unavailable` where another process holds it, `SchemaNewer`, `StoreFailed`.
+        """
+        await self.ground.store.enter(tenant, runtime, at=text_of(self.clock.now()))
+        features = self.registry.features
+        hub = Hub([listener for feature in features for listener in feature.observers])
+        folder = plane_folder(self.settings.data_dir, tenant, runtime)
+        plane = await self._plane(folder, schema_of(tenant, runtime), self._config(tenant, runtime, hub))  # fmt: skip
+        context = RuntimeContext(
+            tenant=tenant, runtime=runtime, plane=plane, hub=hub, registry=self.registry,
+            clock=self.clock, http=self.egress.bound(), workspaces=folder / "workspaces",
+            limits=limits_of(self.settings),
+            meter=None if self.metering is None else self.metering.of(tenant, runtime),
+            endpoints=None if self.control is None else endpoints_of(self.control, tenant, runtime, plane),
+        )  # fmt: skip
+        try:
+            await self._provide(context)
+        except BaseException:
+            await plane.close()
+            raise
+        return context
+
+    def meter_of(self, principal: Principal) -> Meter | None:
+        """What counts what a principal uses, by the runtime that is theirs."""
+        if self.metering is None:
+            return None
+        return self.metering.of(principal.runtime_tenant, principal.runtime)
+
+    async def _plane(self, folder: Path, schema: str, config: PlaneConfig) -> SqlPlane:
+        if self.ground.engine is None:
+            return await open_sqlite_plane(folder, config)
+        artifacts = folder / "artifacts"
+        return await open_postgres_plane(
+            self.ground.engine, schema, artifacts, config, self.notices
+        )
+
+    def _config(self, tenant: TenantId, runtime: RuntimeId, hub: Hub) -> PlaneConfig:
+        def note_due(due: str, at: str) -> str:
+            return self.ground.store.note_due(tenant, runtime, due, at=at)
+
+        return PlaneConfig(
+            on_commit=hub.committed, pools=self.ground.pools, on_mail=hub.mailed, on_hint=hub.hint,
+            note_due=note_due, probe=self.probe, synchronous=self.settings.sqlite_synchronous,
+        )  # fmt: skip
+
+    async def _provide(self, runtime: RuntimeContext) -> None:
+        """Install what is shipped, once for a plane in the life of this process."""
+        key = (runtime.tenant, runtime.runtime)
+        if key not in self._provided:
+            await self.shipped.install(runtime)
+            self._provided.add(key)
+
+
+async def open_notices(stack: AsyncExitStack, engine: "Engine | None") -> "Notices | None":
+    """The hints between processes on Postgres, told and heard until the program ends."""
     if engine is None:
-        control = await open_sqlite_control(settings.data_dir / "control.db", pools.readers)
-    else:
-        control = await open_postgres_control(engine, pools.readers)
-    stack.push_async_callback(control.close)
-    await control.enter(TENANT, RUNTIME, at=text_of(clock.now()))
-    config = _config(settings, pools, control, told)
-    if engine is None:
-        plane = await open_sqlite_plane(folder_of(settings), config)
-    else:
-        notices = await _notices(stack, engine)
-        artifacts = folder_of(settings) / "artifacts"
-        schema = schema_of(TENANT, RUNTIME)
-        plane = await open_postgres_plane(engine, schema, artifacts, config, notices)
-    stack.push_async_callback(plane.close)
-    return plane
+        return None
+    from perdure.adapters.sql.notify import Notices
 
-
-def _engine(stack: AsyncExitStack, url: SecretStr) -> Engine:
-    engine = postgres_engine(url.get_secret_value())
-    stack.callback(engine.dispose)
-    return engine
-
-
-async def _notices(stack: AsyncExitStack, engine: Engine) -> Notices:
-    """The hints between processes, told and heard until the program ends."""
     notices = Notices(engine)
     group = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(group.cancel_scope.cancel)
     group.start_soon(notices.serve)
     return notices
-
-
-def _config(settings: Settings, pools: Pools, control: SqlControl, told: Listeners) -> PlaneConfig:
-    def note_due(due: str, at: str) -> str:
-        return control.note_due(TENANT, RUNTIME, due, at=at)
-
-    return PlaneConfig(
-        on_commit=told.hub.committed, pools=pools, on_mail=told.mail, on_hint=told.hub.hint,
-        note_due=note_due, probe=told.probe, synchronous=settings.sqlite_synchronous,
-    )  # fmt: skip

@@ -4,7 +4,12 @@ import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+)
 from typing import Any, Final
 
 import anyio
@@ -42,26 +47,41 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
+def silent(_token: str) -> None:
+    """Say nothing: the token is in its file."""
+
+
 def serve(
     settings: Settings,
     *,
     with_runner: bool = True,
     on_ready: Callable[[str], None] | None = None,
+    on_first_token: Callable[[str], None] = silent,
     features: Sequence[Feature] = (),
     probe: Callable[[str], None] = no_probe,
 ) -> None:
-    """Serve, and run unless told otherwise, until a signal says stop."""
+    """Serve, and run unless told otherwise, until a signal says stop.
+
+    `on_first_token` is told the first admin's token at the one start that makes them.
+    """
 
     async def main(url: str) -> None:
         if on_ready is not None:
             on_ready(url)
 
-    _run(_served(settings, main, with_runner=with_runner, features=features, probe=probe))
+    @asynccontextmanager
+    async def telling() -> AsyncIterator[App]:
+        async with build(settings, features=features, with_runner=with_runner, probe=probe) as app:
+            if app.first_token is not None:
+                on_first_token(app.first_token)
+            yield app
+
+    _run(_served(settings, main, telling()))
 
 
 def serve_while(settings: Settings, main: Main) -> None:
     """Serve, do `main` beside it, and go on serving until a signal says stop."""
-    _run(_served(settings, main, with_runner=True, features=(), probe=no_probe))
+    _run(_served(settings, main, build(settings)))
 
 
 def run_runner(settings: Settings) -> None:
@@ -81,14 +101,11 @@ def _run(work: Any) -> None:
     anyio.run(main, backend_options={"use_uvloop": True})
 
 
-async def _served(
-    settings: Settings, main: Main, *, with_runner: bool, features: Sequence[Feature],
-    probe: Callable[[str], None],
-) -> None:  # fmt: skip
+async def _served(settings: Settings, main: Main, built: AbstractAsyncContextManager[App]) -> None:
     set_up_logs(settings)
     listening = _listening(settings)
     url = _url(settings, listening)
-    async with build(settings, features=features, with_runner=with_runner, probe=probe) as app:
+    async with built as app:
         server = _server(app)
         async with anyio.create_task_group() as group:
             beside = anyio.CancelScope()
@@ -163,5 +180,6 @@ def _server(app: App) -> _Server:
     config = uvicorn.Config(
         app.api, log_config=None, access_log=False, lifespan="off", server_header=False, backlog=BACKLOG,
         timeout_graceful_shutdown=max(1, int(app.settings.stop_s)), timeout_keep_alive=75, proxy_headers=False,
+        ws="none", http="httptools", interface="asgi3",
     )  # fmt: skip
     return _Server(config)

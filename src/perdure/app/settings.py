@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from perdure.api.cookies import CookieNames
 from perdure.errors import Invalid
 
 PREFIX: Final = "PERDURE_"
@@ -32,11 +33,15 @@ CONFIG: Final = PREFIX + "CONFIG"
 PROVIDER_NAME: Final = re.compile(
     r"^PERDURE_PROVIDER_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(BASE_URL|API_KEY)$"
 )
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 REFUSED: Final = {
     "ABSTRACTGATEWAY_SECURITY": "security cannot be switched off",
     "ABSTRACTGATEWAY_PROTECT_READ": "reads are always protected",
     "ABSTRACTGATEWAY_PROTECT_WRITE": "writes are always protected",
+}
+REFUSED_ON: Final = {
+    "ABSTRACTGATEWAY_DEV_READ_NO_AUTH": "reads need a credential, from this machine as well",
 }
 
 
@@ -79,11 +84,63 @@ class Settings(BaseSettings):
     auth_token_file: Path | None = _setting(
         None, "a file that holds the token", shown="`token` in the data directory"
     )
+    user_auth: bool = _setting(
+        False,
+        "user mode: every user has a token and a runtime of their own",
+        "USER_AUTH",
+        "MULTI_USER",
+        "AUTH_MODE",
+    )
+    session_ttl_s: int = _setting(
+        28_800, "how long a browser session lasts, in seconds", "SESSION_TTL_S", ge=60, le=604_800
+    )
+    remember_session_ttl_s: int = _setting(
+        2_592_000,
+        "how long one lasts that the browser remembers, in seconds",
+        "REMEMBER_SESSION_TTL_S",
+        ge=60,
+        le=7_776_000,
+    )
+    session_idle_s: int = _setting(
+        43_200, "how long a browser session lasts that nobody uses, in seconds", ge=60, le=7_776_000
+    )
+    session_secret: SecretStr | None = _setting(
+        None, "what signs browser sessions; a key file serves where it is not set", "SESSION_SECRET"
+    )
+    session_secret_file: Path | None = _setting(
+        None,
+        "the key file that signs browser sessions: 32 bytes; made at the first start",
+        shown="`keys/session` in the data directory",
+    )
+    pepper_file: Path | None = _setting(
+        None,
+        "the key file that hashes tokens: 32 bytes; made at the first start, the same for every process",
+        shown="`keys/pepper` in the data directory",
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
         ("http://localhost:*", "http://127.0.0.1:*"),
         "browser origins that may ask, separated by commas; `*` stands for a port or a label",
         "ALLOWED_ORIGINS",
     )
+    trusted_proxies: int = _setting(
+        0, "proxies before this server whose X-Forwarded-* is believed, counted from the right", "TRUST_PROXY",
+        ge=0, le=32,
+    )  # fmt: skip
+    trusted_proxy_addresses: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (), "addresses and networks of those proxies, separated by commas", shown="any"
+    )
+    hsts_s: int = _setting(0, "how long browsers that came by TLS come by nothing else, in seconds; 0 for as they like", ge=0)  # fmt: skip
+    session_cookie: str = _setting(CookieNames().session, "the name of the session's cookie", "SESSION_COOKIE")  # fmt: skip
+    csrf_cookie: str = _setting(CookieNames().csrf, "the name of the CSRF cookie", "CSRF_COOKIE")
+    session_header: str = _setting(CookieNames().session_header, "the header that shows a session", "SESSION_HEADER")  # fmt: skip
+    csrf_header: str = _setting(CookieNames().csrf_header, "the header that shows its CSRF token", "CSRF_HEADER")  # fmt: skip
+    host_cookies: bool = _setting(
+        False,
+        "under TLS, `__Host-` before the cookies' names: no neighbour of the host can set them",
+    )
+    lockout_after: int = _setting(5, "failures until a credential is locked at an address", "LOCKOUT_AFTER", ge=1)  # fmt: skip
+    lockout_base_s: float = _setting(1.0, "how long the first time, in seconds; then twice as long", "LOCKOUT_BASE_S", gt=0)  # fmt: skip
+    lockout_max_s: float = _setting(60.0, "how long at most, in seconds", "LOCKOUT_MAX_S", gt=0)
     max_body_bytes: int = _setting(256_000, "the largest request body", "MAX_BODY_BYTES", ge=1024)
     max_bundle_bytes: int = _setting(
         75 * 1024 * 1024, "the largest bundle to upload", "MAX_BUNDLE_BYTES", ge=1024
@@ -104,6 +161,31 @@ class Settings(BaseSettings):
     features_off: Annotated[tuple[str, ...], NoDecode] = _setting(
         (), "features to leave out, separated by commas", shown="none"
     )
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (),
+        "hosts, addresses and networks beside the public ones that users' calls may reach, each"
+        " perhaps with a port, separated by commas",
+        shown="none",
+    )
+    egress_loopback_ports: Annotated[tuple[int, ...], NoDecode] = _setting(
+        (),
+        "ports of this machine that users' calls may reach, such as a model server's 11434,"
+        " separated by commas",
+        shown="none",
+    )
+    secrets_key: SecretStr | None = _setting(
+        None,
+        "the keys that seal stored secrets, 32 random bytes each in base64, separated by commas; the"
+        " first one seals, all of them open",
+    )
+    secrets_key_file: Path | None = _setting(
+        None,
+        "a file that holds these keys, a line each; made at the first start",
+        shown="`keys/secrets` in the data directory",
+    )
+    secrets_key_command: SecretStr | None = _setting(
+        None, "a command that prints these keys, such as one that asks a vault; run without a shell"
+    )
     lease_s: float = _setting(
         15.0, "how long a process holds an effect without renewing, in seconds", gt=0
     )
@@ -113,6 +195,24 @@ class Settings(BaseSettings):
     )
     runs_at_once: int = _setting(256, "runs of one plane driven side by side", ge=1)
     effects_at_once: int = _setting(1_024, "effects of one plane performed side by side", ge=1)
+    planes_open_max: int = _setting(
+        128, "runtimes open at once in this process; the longest unused makes room", ge=2
+    )
+    plane_idle_s: float = _setting(
+        120.0, "how long a runtime stays open after its last use, in seconds", gt=0
+    )
+    principal_requests: int = _setting(
+        128, "requests of one principal answered at once, in user mode", ge=1
+    )
+    principal_streams: int = _setting(
+        256, "streams of one principal open at once, in user mode", ge=1
+    )
+    principal_stream_bytes: int = _setting(
+        1024**3, "bytes that the streams of one principal send in a minute, in user mode", ge=1024
+    )
+    principal_starts: int = _setting(
+        12_000, "runs that one principal starts in a minute, in user mode", ge=1
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "how much is logged")
     log_format: Literal["json", "text"] = _setting("text", "how log lines are written")
     url: str | None = _setting(
@@ -123,7 +223,14 @@ class Settings(BaseSettings):
         "the token that the command line shows; a gateway on this machine gets the one that it made",
     )
 
-    @field_validator("allowed_origins", "features_off", mode="before")
+    @field_validator(
+        "allowed_origins",
+        "features_off",
+        "trusted_proxy_addresses",
+        "egress_allow",
+        "egress_loopback_ports",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -135,7 +242,30 @@ class Settings(BaseSettings):
     def _data_dir(cls, value: Any) -> Any:
         return value or _data_home()
 
-    @field_validator("data_dir", "auth_token_file", "models_dir")
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        """The gateway that this one replaces has one proxy or none."""
+        said = str(value).strip().lower()
+        return 1 if said in YES else 0 if said in NO else value
+
+    @field_validator("user_auth", mode="before")
+    @classmethod
+    def _mode(cls, value: Any) -> Any:
+        """The gateway that this one replaces names its modes."""
+        named = str(value).strip().lower()
+        return {"users": True, "legacy": False, "legacy-token": False, "token": False}.get(
+            named, value
+        )
+
+    @field_validator(
+        "data_dir",
+        "auth_token_file",
+        "models_dir",
+        "session_secret_file",
+        "pepper_file",
+        "secrets_key_file",
+    )
     @classmethod
     def _whole_path(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().absolute()
@@ -177,7 +307,7 @@ def text_of(value: Any) -> str:
         case bool():
             return str(value).lower()
         case tuple():
-            return ",".join(value)
+            return ",".join(map(str, value))
         case _:
             return str(value)
 
@@ -196,13 +326,19 @@ def _old_value(name: str) -> str | None:
     return next((value for old in old_names(name) if (value := os.environ.get(old))), None)
 
 
-def _file() -> dict[str, Any]:
-    """What the file that `PERDURE_CONFIG` names says; nothing where it is not set."""
+def config_path() -> Path | None:
+    """The settings file that `PERDURE_CONFIG` names, if it names one."""
     path = os.environ.get(CONFIG)
-    if not path:
+    return Path(path).expanduser() if path else None
+
+
+def _file() -> dict[str, Any]:
+    """What the settings file says; nothing where there is none."""
+    path = config_path()
+    if path is None:
         return {}
     try:
-        return tomllib.loads(Path(path).expanduser().read_text())
+        return tomllib.loads(path.read_text())
     except OSError as error:
         raise Invalid(
             f"{CONFIG}: {path} cannot be read: {error.strerror}", setting=CONFIG
@@ -221,9 +357,10 @@ def _is_provider(name: str) -> bool:
 
 def read_settings(**given: Any) -> Settings:
     """Read all settings once; `given` is what the command line says. Raises `Invalid`."""
-    for name, why in REFUSED.items():
-        if os.environ.get(name, "").strip().lower() in ("0", "false", "no", "off"):
-            raise Invalid(f"{name} is refused: {why}", setting=name)
+    for names, said in ((REFUSED, NO), (REFUSED_ON, YES)):
+        for name, why in names.items():
+            if os.environ.get(name, "").strip().lower() in said:
+                raise Invalid(f"{name} is refused: {why}", setting=name)
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -261,7 +398,11 @@ def file_names() -> set[str]:
 
 def unknown_names() -> list[str]:
     """Names in the environment that look like settings of this program and are none."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG} | set(REFUSED)
+    known = (
+        {PREFIX + name.upper() for name in Settings.model_fields}
+        | {CONFIG}
+        | {*REFUSED, *REFUSED_ON}
+    )
     for name in Settings.model_fields:
         known.update(old_names(name))
     ours = (name for name in os.environ if name.startswith((PREFIX, OLD_PREFIX)))
@@ -292,8 +433,22 @@ def models_folder(settings: Settings) -> Path:
 
 
 def token_path(settings: Settings) -> Path:
-    """Where the token of single-token mode is kept."""
-    return settings.auth_token_file or settings.data_dir / "token"
+    """Where the token is kept that opens this installation from this machine: its own, or its first admin's."""
+    if settings.auth_token_file is not None:
+        return settings.auth_token_file
+    return bootstrap_path(settings) if settings.user_auth else settings.data_dir / "token"
+
+
+def bootstrap_path(settings: Settings) -> Path:
+    """Where the first admin's first token is kept, until they take it away."""
+    return settings.data_dir / "auth" / "bootstrap-admin-token"
+
+
+def installation_token_of(settings: Settings) -> SecretStr | None:
+    """The installation's own token in user mode: there where one was set on purpose. Raises `Invalid`."""
+    if settings.auth_token is None and settings.auth_token_file is None:
+        return None
+    return token_of(settings)
 
 
 def token_of(settings: Settings) -> SecretStr:

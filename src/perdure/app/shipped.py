@@ -1,5 +1,6 @@
 """The bundles that come with the program: packed in the wheel, readable folders in a checkout."""
 
+import asyncio
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -9,6 +10,7 @@ from perdure.bundles.codec import pack_files, read_bundle
 from perdure.clock import text_of
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.bundles import facts_of
+from perdure.stores.bundles import Installed
 
 CHECKOUT: Final = Path(__file__).parents[3] / "bundles"
 
@@ -32,9 +34,29 @@ def folder_files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
-async def install_shipped(runtime: RuntimeContext) -> None:
-    """Have the shipped bundles in a runtime. One that was removed there comes back at the next start."""
-    at = text_of(runtime.clock.now())
-    for content in shipped_bundles():
-        facts = facts_of(read_bundle(content), at, shipped=True)
-        await runtime.plane.bundles.install(content, facts, overwrite=True)
+class Shipped:
+    """The shipped bundles, read and checked once for all planes."""
+
+    def __init__(self) -> None:
+        """Read them when a plane first needs them."""
+        self._bundles: list[tuple[bytes, Installed]] | None = None
+
+    async def install(self, runtime: RuntimeContext) -> None:
+        """Have them in a runtime, writing only what it lacks. One that was removed there comes back at the next start."""
+        if self._bundles is None:
+            self._bundles = await asyncio.to_thread(_read)
+        at = text_of(runtime.clock.now())
+        there = {
+            (it.bundle_id, it.bundle_version): it.sha256
+            for it in await runtime.plane.bundles.list()
+        }
+        for content, facts in self._bundles:
+            if there.get((facts.bundle_id, facts.bundle_version)) != facts.sha256:
+                told = facts._replace(created_at=facts.created_at or at, installed_at=at)
+                await runtime.plane.bundles.install(content, told, overwrite=True)
+
+
+def _read() -> list[tuple[bytes, Installed]]:
+    return [
+        (content, facts_of(read_bundle(content), "", shipped=True)) for content in shipped_bundles()
+    ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from hashlib import blake2b, sha256
 from hmac import compare_digest
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from perdure.errors import Unauthenticated
 from perdure.identity.principal import Principal, Role
@@ -11,6 +11,13 @@ from perdure.ids import RuntimeId, TenantId, UserId
 
 TOKEN_BYTES_MAX: Final = 4_096  # of what is shown; more is no token
 FINGERPRINT_LETTERS: Final = 12
+
+
+class SessionFound(NamedTuple):
+    """Whose browser session it is, and what its CSRF token must hash to."""
+
+    principal: Principal
+    csrf_digest: bytes
 
 
 class Credentials(Protocol):
@@ -25,8 +32,8 @@ class Credentials(Protocol):
         """The principal whose token this is, or `None`."""
         ...
 
-    async def sign_in(self, user: str, token: str) -> Principal:
-        """The user with this token, for a browser session. Raises `Unauthenticated`, in one text for every cause."""
+    async def principal_of_session(self, value: str) -> SessionFound:
+        """Whose browser session has this value. Raises `Unauthenticated`, with a `reason_code`."""
         ...
 
 
@@ -56,9 +63,9 @@ class SingleToken:
                 found = principal
         return found
 
-    async def sign_in(self, user: str, token: str) -> Principal:
-        """Refuse: the token of an installation signs no browser in."""
-        raise Unauthenticated("This user and token do not sign in.")
+    async def principal_of_session(self, value: str) -> SessionFound:
+        """Refuse: there are no browser sessions here."""
+        raise Unauthenticated(reason_code="unauthenticated")
 
     def _digest(self, token: str) -> bytes:
         # A keyed hash, and one that is made without letting other threads in between.
@@ -81,6 +88,7 @@ def local_admin(fingerprint: str) -> Principal:
         source="legacy-token",
         fingerprint=fingerprint,
         scopes=("*",),
+        credential="legacy",
     )
 
 

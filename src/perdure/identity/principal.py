@@ -15,7 +15,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """One who asks. Made by the server from a credential; nothing that a client sends changes it."""
+    """One who asks. Made by the server from a credential; nothing that a client sends changes it.
+
+    `credential` names what was shown (`token:<id>`, `session:<handle>` or `legacy`), so that a
+    stream ends when that one does.
+    """
 
     tenant: TenantId
     user: UserId
@@ -25,6 +29,7 @@ class Principal:
     source: str
     fingerprint: str
     scopes: tuple[str, ...] = ()
+    credential: str = ""
 
     @property
     def admin(self) -> bool:

@@ -84,7 +84,7 @@ class View:
 class Moment:
     """What a program may know of time, chance and itself while it is asked."""
 
-    __slots__ = ("_text", "at", "run", "version")
+    __slots__ = ("_drawn", "_text", "at", "run", "version")
 
     def __init__(self, run: Birth, version: int, at: datetime) -> None:
         """The moment `at` in the life of `run`, which stands at `version`."""
@@ -92,6 +92,7 @@ class Moment:
         self.version = version
         self.at = at
         self._text: str | None = None
+        self._drawn = 0
 
     @property
     def text(self) -> str:
@@ -104,6 +105,11 @@ class Moment:
     def seed(self) -> bytes:
         """32 bytes of chance that are the same whenever this moment is looked at again."""
         return sha256(f"{self.run.id}:{self.version}".encode()).digest()
+
+    def draw(self) -> bytes:
+        """32 more bytes of chance; asked in the same order they are the same again."""
+        self._drawn += 1
+        return sha256(self.seed + self._drawn.to_bytes(8)).digest()
 
 
 class Program(Protocol):

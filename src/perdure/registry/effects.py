@@ -7,6 +7,7 @@ from typing import NamedTuple
 from perdure.clock import Clock
 from perdure.ids import Key, StepId
 from perdure.kernel.model import Birth, Effect, Outcome
+from perdure.stores.endpoints import NOWHERE, Opener
 from perdure.stores.http import Http as Http
 from perdure.stores.http import HttpFailed as HttpFailed
 from perdure.stores.http import Reply as Reply
@@ -33,6 +34,7 @@ class EffectContext(NamedTuple):
     http: Http
     plane: Plane
     publish: Callable[[Delta], None]
+    endpoints: Opener = NOWHERE
 
 
 EffectHandler = Callable[[Effect, EffectContext], Awaitable[Outcome]]

@@ -16,11 +16,23 @@ async def claim(lane: Lane) -> Sequence[Pending]:
 
 
 async def effects(lane: Lane) -> Sequence[Pending]:
-    """Lease effects whose lease is over or whose retry is due; a full page means another look."""
-    found = await lane.runtime.plane.outbox.claim(
-        lane.config.holder, now=lane.now(), until=lane.leased_until(), limit=lane.config.page
-    )
-    if len(found) == lane.config.page:
+    """Lease effects whose lease is over or whose retry is due, as many as can be taken up.
+
+    A full page means another look; what finds no room stays in the store until there is some.
+    """
+    limit = min(lane.config.page, lane.room_to_take_up())
+    if limit <= 0:
+        lane.left_some = True
+        return ()
+    lane.taken_up += limit  # nobody else takes that room meanwhile
+    found: Sequence[Pending] = ()
+    try:
+        found = await lane.runtime.plane.outbox.claim(
+            lane.config.holder, now=lane.now(), until=lane.leased_until(), limit=limit
+        )
+    finally:
+        lane.taken_up -= limit - len(found)
+    if len(found) == limit:
         lane.look_again()
     return found
 

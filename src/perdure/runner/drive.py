@@ -51,17 +51,20 @@ async def drive(lane: Lane, hot: HotRun, delivery: Delivery) -> Decision | None:
 
     Where somebody else committed first, the run is loaded and the event decided anew.
     """
+    hot.taken = delivery
     for _ in range(lane.config.conflicts_max):
         kept = hot.run
         run = kept or await _load(lane, hot)
         if run is None:
             await _settle(lane, delivery, "dead: there is no such run")
             return None
-        decision = await _decided(lane, hot, run, delivery.event)
+        event = delivery.event
+        asked = _asked(lane, hot, run, hot.program or await _program(lane, hot, run, event), event)
+        decision = asked if isinstance(asked, Decision) else await _on(lane, hot, run, event, asked)
         if decision is None:
             hot.queue.insert(1, delivery)  # behind the cancel that came in between
             return None
-        if not decision.applied and (kept is None or _is_final(run, delivery.event)):
+        if not decision.applied and (kept is None or _is_final(run, event)):
             await _settle(lane, delivery, decision.disposition)
             return None
         if not decision.applied:
@@ -92,31 +95,38 @@ async def _load(lane: Lane, hot: HotRun) -> Run | None:
     return loaded.run
 
 
-async def _decided(lane: Lane, hot: HotRun, run: Run, event: Event) -> Decision | None:
-    """Decide; `None` where a cancel came while the event was being decided."""
-    program = hot.program or await _program(lane, hot, run, event)
-    if isinstance(program, Fault):
-        event, program = program, _SILENT
+def _asked(
+    lane: Lane, hot: HotRun, run: Run, program: Program | Fault, event: Event
+) -> Decision | Fold:
+    """Decide, as far as a slice goes."""
     at = lane.runtime.clock.now()
+    if isinstance(program, Fault):
+        return decide(run, program, _SILENT, hot.cells, at)
     with containing("program", run_id=hot.id) as contained:
-        decided = decide_a_slice(run, event, program, hot.cells, at)
-        return decided if isinstance(decided, Decision) else await _on(lane, hot, event, decided)
+        return decide_a_slice(run, event, program, hot.cells, at)
+    return _gone_wrong(lane, hot, run, contained)
+
+
+def _gone_wrong(lane: Lane, hot: HotRun, run: Run, contained: containing) -> Decision:
+    """The end of a run whose program has a bug."""
     fault = Fault("program_bug", f"the program raised {contained.bug}")
-    return decide(run, fault, _SILENT, hot.cells, at)
+    return decide(run, fault, _SILENT, hot.cells, lane.runtime.clock.now())
 
 
-async def _on(lane: Lane, hot: HotRun, event: Event, fold: Fold) -> Decision | None:
-    """Let a long fold block nobody, and give it up where a cancel waits behind it."""
+async def _on(lane: Lane, hot: HotRun, run: Run, event: Event, fold: Fold) -> Decision | None:
+    """Let a long fold block nobody, and give it up, with `None`, where a cancel waits behind it."""
     clock = lane.runtime.clock
     sliced_at = clock.monotonic()
-    while isinstance(decided := fold.on(), Fold):
-        fold = decided
-        if clock.monotonic() - sliced_at >= lane.config.slice_s:
-            await anyio.lowlevel.checkpoint()
-            sliced_at = clock.monotonic()
-            if _cancel_first(hot, event):
-                return None
-    return decided
+    with containing("program", run_id=hot.id) as contained:
+        while isinstance(decided := fold.on(), Fold):
+            fold = decided
+            if clock.monotonic() - sliced_at >= lane.config.slice_s:
+                await anyio.lowlevel.checkpoint()
+                sliced_at = clock.monotonic()
+                if _cancel_first(hot, event):
+                    return None
+        return decided
+    return _gone_wrong(lane, hot, run, contained)
 
 
 def _cancel_first(hot: HotRun, event: Event) -> bool:
@@ -152,24 +162,25 @@ async def _program(lane: Lane, hot: HotRun, run: Run, event: Event) -> Program |
 
 async def _kept(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) -> Decision:
     """Commit the decision, or the run's end where the store finds in it what is no JSON."""
+    runs = lane.runtime.plane.runs
     try:
-        await _commit(lane, hot, decision, taken)
+        receipt = await runs.commit(_commit(lane, hot, decision, taken))
     except NotJson as unfit:
         if hot.run is None:
             raise
         log.error("bug", what="program", run_id=hot.id, detail=unfit.detail)
         fault = Fault("program_bug", f"what the program made is no JSON: {unfit.detail}")
         decision = decide(hot.run, fault, _SILENT, hot.cells, lane.runtime.clock.now())
-        await _commit(lane, hot, decision, taken)
+        receipt = await runs.commit(_commit(lane, hot, decision, taken))
+    hot.apply(decision, receipt)
     return decision
 
 
-async def _commit(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) -> None:
-    """Commit the decision. The store finishes a commit under way, whatever becomes of this task."""
-    holder, until = (lane.config.holder, lane.leased_until()) if decision.effects else (None, None)
-    commit = Commit(decision, taken, hot.snapshot_due(), holder, until)
-    receipt = await lane.runtime.plane.runs.commit(commit)
-    hot.apply(decision, receipt)
+def _commit(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) -> Commit:
+    """The decision with what belongs to it. The store finishes a commit under way, whatever becomes of us."""
+    if decision.effects:
+        return Commit(decision, taken, hot.snapshot_due(), lane.config.holder, lane.leased_until())
+    return Commit(decision, taken, hot.snapshot_due())
 
 
 async def _settle(lane: Lane, delivery: Delivery, disposition: str) -> None:

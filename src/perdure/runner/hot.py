@@ -66,6 +66,7 @@ class HotRun:
     bytes_since: int = 0
     snapshot_bytes: int = 0
     queue: deque[Delivery] = field(default_factory=deque)
+    taken: Delivery | None = None  # what was last driven, or is now
     driving: bool = False
     users: int = 0
     failures: int = 0  # drives in a row that came to nothing

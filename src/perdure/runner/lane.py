@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 import anyio
+from anyio.abc import TaskGroup
 
 from perdure.clock import text_of
 from perdure.ids import RunId
@@ -34,19 +35,38 @@ class Lane:
         self.running = 0
         self.performing = 0
         self.stopping = False
-        self.room = anyio.Semaphore(config.effects_at_once, fast_acquire=True)
+        self.runs_at_once = min(config.runs_at_once, runtime.limits.runs_at_once)
+        self.effects_at_once = min(config.effects_at_once, runtime.limits.effects_at_once)
+        self.room = anyio.Semaphore(self.effects_at_once, fast_acquire=True)
+        self.taken_up = 0  # effects that were found in the store and are in hand
+        self.left_some = False  # whether more were there than could be taken up
         self._eased = anyio.Event()  # a drive or an effect has ended
         self._awaited = 0
         self.work = anyio.Event()  # something is in `ready`
         self.look = anyio.Event()  # the stores have something that nobody has delivered
         self.tick = anyio.Event()  # a wait may be due earlier than the timers think
         self.next_due: str | None = None
+        self.kept = anyio.Event()  # the plane has an entry for the audit
+        self.carrying = True  # such entries may be on their way
+        self.group: TaskGroup | None = None  # of everything that happens for this plane
+        self.looking = 1  # looks at the stores that are to end; the first is due at once
+        self.timed = False  # whether the timers have looked
+        self.closing = anyio.Event()
+        self.closed = anyio.Event()
         self._delivered: dict[str, None] = {}
         self._lease, self._lease_made_at = "", float("-inf")
 
     def rests(self) -> bool:
         """Whether nothing is being driven or performed, or on its way to be driven."""
         return not (self.running or self.performing or self.ready)
+
+    def idle(self) -> bool:
+        """Whether nothing is in hand, and nothing is known that the stores have for anybody."""
+        waits = (
+            not self.timed or self.looking or self.look.is_set() or self.taken_up or self.left_some
+        )
+        hands_over = self.carrying or self.kept.is_set()
+        return self.rests() and not waits and not hands_over and not self.hot.active()
 
     @property
     def registry(self) -> Registry:
@@ -129,6 +149,21 @@ class Lane:
         elif isinstance(delivery.event, Arrived):
             hot.queue.append(delivery)
         self.look_again()
+
+    def room_to_take_up(self) -> int:
+        """How many effects may be taken up from the store, of those that wait there."""
+        return self.effects_at_once - self.taken_up
+
+    def taken_up_ended(self) -> None:
+        """Count the end of one, and look for more where some were left and half are done."""
+        self.taken_up -= 1
+        if self.left_some and self.taken_up <= self.effects_at_once // 2:
+            self.left_some = False
+            self.look_again()
+
+    def has_kept(self) -> None:
+        """Have what the plane keeps for the audit handed over soon."""
+        self.kept.set()
 
     def look_again(self) -> None:
         """Ask the stores what there is to do."""

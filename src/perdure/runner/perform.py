@@ -11,10 +11,12 @@ from perdure.clock import text_of
 from perdure.kernel.model import Arrived, EffectClass, Failed, Ok, Outcome, Run, Unknown
 from perdure.kernel.values import Json, fault_of
 from perdure.registry.effects import Delta, EffectContext, EffectKind
+from perdure.runner.eager import Begun
 from perdure.runner.hot import Delivery, HotRun, UnderWay
 from perdure.runner.lane import Lane
 from perdure.runner.retry import Again, after, attempt_of, summed
 from perdure.runner.supervise import containing
+from perdure.stores.endpoints import NOWHERE
 from perdure.stores.outbox import Pending
 
 _NEVER_TWICE: Final = frozenset({EffectClass.ONCE, EffectClass.COMPENSABLE})
@@ -41,35 +43,36 @@ async def perform(lane: Lane, hot: HotRun, pending: Pending) -> Arrived | None:
         return Arrived(pending.key, Failed("not_configured", detail))
     hot.under_way[pending.key] = UnderWay()
     try:
-        await _room(lane)
-        try:
-            if await _may_begin(lane, hot, pending):
-                return await _tried(lane, hot, run, pending, kind)
-            return None
-        finally:
-            lane.performing -= 1
-            lane.room.release()
+        return await _in_turn(lane, hot, run, pending, kind)
     finally:
         del hot.under_way[pending.key]
         lane.runtime.deltas.done(run.open[pending.key].step_id)
         lane.ease()
 
 
-async def _room(lane: Lane) -> None:
-    """Wait for room among the effects under way; who comes first goes first."""
-    try:
-        lane.room.acquire_nowait()
-    except anyio.WouldBlock:
-        await lane.room.acquire()
+async def _in_turn(
+    lane: Lane, hot: HotRun, run: Run, pending: Pending, kind: EffectKind
+) -> Arrived | None:
+    """Wait for room among the effects under way, who comes first going first, and try.
+
+    What may have changed meanwhile is looked at again.
+    """
+    room = lane.room
+    if room.value:
+        room.acquire_nowait()
+    else:
+        await room.acquire()
     lane.performing += 1
-
-
-async def _may_begin(lane: Lane, hot: HotRun, pending: Pending) -> bool:
-    """Look again at what may have changed while the effect waited for room."""
-    if _held(hot):
-        await _leave(lane, pending)
-        return False
-    return not (lane.stopping or hot.under_way[pending.key].given_up)
+    try:
+        if _held(hot):
+            await _leave(lane, pending)
+            return None
+        if lane.stopping or hot.under_way[pending.key].given_up:
+            return None
+        return await _tried(lane, hot, run, pending, kind)
+    finally:
+        lane.performing -= 1
+        room.release()
 
 
 def _held(hot: HotRun) -> bool:
@@ -98,7 +101,10 @@ async def _tried(
             dispatched_at = text_of(began)
             if not await _marked(lane, hot, pending, dispatched_at):
                 return None
-        outcome = await _called(kind, pending, context, under_way)
+        begun = _begun(kind, pending, context)
+        outcome = (
+            await _ended(begun, kind, pending, under_way) if isinstance(begun, Begun) else begun
+        )
     lane.config.probe("after_act")
     if isinstance(outcome, Unknown) and dispatched_at is not None and kind.probe is not None:
         outcome = await _asked(kind, pending, context, under_way)
@@ -150,17 +156,29 @@ async def _dispatched(lane: Lane, pending: Pending, at: str) -> bool:
     return marked
 
 
-async def _called(
-    kind: EffectKind, pending: Pending, context: EffectContext, under_way: UnderWay
+def _begun(kind: EffectKind, pending: Pending, context: EffectContext) -> Outcome | Begun[Outcome]:
+    """Call the handler: what it waits for is still to be awaited; where it waits for nothing, its outcome."""
+    effect = pending.effect
+    with containing("effect", kind=effect.kind, key=pending.key) as contained:
+        try:
+            begun = Begun(kind.handle(effect, context))
+            return _kept(begun.value) if begun.ended else begun
+        except asyncio.CancelledError as ended:
+            raise HandlerEnded from ended  # by its own doing: it has not waited for anything yet
+    return _bug(effect.effect_class, contained.bug or "")
+
+
+async def _ended(
+    begun: Begun[Outcome], kind: EffectKind, pending: Pending, under_way: UnderWay
 ) -> Outcome:
-    """Call the handler under the effect's timeout; whatever it does, there is an outcome."""
+    """Await the handler under the effect's timeout; whatever it does, there is an outcome."""
     effect = pending.effect
     timeout_s = effect.timeout_s or kind.timeout_s
     with containing("effect", kind=effect.kind, key=pending.key) as contained:
         timeout = under_way.within(timeout_s)
         try:
             async with timeout:
-                outcome = await kind.handle(effect, context)
+                return _kept(await begun)
         except TimeoutError:
             if not timeout.expired():
                 raise  # the handler's own
@@ -171,7 +189,6 @@ async def _called(
             raise HandlerEnded from ended  # nobody asked for it: something that it awaited was
         finally:
             under_way.ended()
-        return _kept(outcome)
     return _bug(effect.effect_class, contained.bug or "")
 
 
@@ -181,7 +198,7 @@ class HandlerEnded(Exception):
 
 def _kept(outcome: Outcome) -> Outcome:
     """An outcome that records can keep. Raises `TypeError` for what is no outcome."""
-    if not isinstance(outcome, Ok | Failed | Unknown):
+    if not isinstance(outcome, Outcome):
         raise TypeError(type(outcome).__name__)
     if not isinstance(outcome, Unknown) and (fault := fault_of(outcome.result)):
         return Failed("not_json", f"the result holds {fault}")
@@ -228,5 +245,6 @@ def _context(lane: Lane, run: Run, pending: Pending, number: int) -> EffectConte
         runtime.deltas.publish(lineage, step_id, number, delta)
 
     return EffectContext(
-        birth, step_id, pending.key, number, runtime.clock, runtime.http, runtime.plane, publish
-    )
+        birth, step_id, pending.key, number, runtime.clock, runtime.http, runtime.plane, publish,
+        runtime.endpoints or NOWHERE,
+    )  # fmt: skip

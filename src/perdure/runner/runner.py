@@ -1,12 +1,13 @@
 """The runner of one process: it serves every open plane, and stops when it is asked to."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 import anyio
 from anyio.abc import TaskGroup
 
 from perdure.kernel.model import Decision, Effect, Hold, Release
+from perdure.runner.carry import carry, until_kept
 from perdure.runner.claim import claim, effects
 from perdure.runner.config import RunnerConfig
 from perdure.runner.drive import drive
@@ -15,16 +16,23 @@ from perdure.runner.lane import Lane
 from perdure.runner.perform import arrive, perform
 from perdure.runner.supervise import RESTART_S, containing, keep_going
 from perdure.runner.timers import deliver_due, until_due
+from perdure.runner.turns import Turns
 from perdure.runtimes.context import RuntimeContext
+from perdure.stores.audit import AuditStore
 from perdure.stores.outbox import Pending
+
+_IN_TURN: Final = (Hold, Release)
 
 
 class Runner:
     """Moves the runs of all open planes. `serve` lasts as long as the runner."""
 
-    def __init__(self, config: RunnerConfig) -> None:
-        """Work as `config` says."""
+    moves: Final = True
+
+    def __init__(self, config: RunnerConfig, audit: AuditStore | None = None) -> None:
+        """Work as `config` says; what planes keep for the audit is handed over to `audit`."""
         self.config = config
+        self._audit = audit
         self.lanes: list[Lane] = []
         self._stop = anyio.Event()
         self._group: TaskGroup | None = None
@@ -34,10 +42,30 @@ class Runner:
         lane = Lane(runtime, self.config)
         runtime.hub.tell_also(lane.heard)
         runtime.hub.on_hint(lambda _run_id: lane.look_again())
+        runtime.hub.on_mail(lambda _run_ids: lane.look_again())
+        if self._audit is not None:
+            runtime.hub.on_hint(lambda _run_id: lane.has_kept())
+            runtime.plane.audit.listen(lane.has_kept)
         self.lanes.append(lane)
         if self._group is not None:
             self._group.start_soon(self._tend, lane)
         return lane
+
+    def idle(self, runtime: RuntimeContext) -> bool:
+        """Whether nothing of a plane is in hand or known to wait for this runner."""
+        return all(lane.idle() for lane in self._lanes_of(runtime))
+
+    async def close(self, runtime: RuntimeContext) -> None:
+        """Leave a plane, giving what is under way `stop_s` to end; no task and no timer is left of it."""
+        for lane in self._lanes_of(runtime):
+            lane.stopping = True
+            self.lanes.remove(lane)
+            lane.closing.set()
+            if self._group is not None:
+                await lane.closed.wait()
+
+    def _lanes_of(self, runtime: RuntimeContext) -> list[Lane]:
+        return [lane for lane in self.lanes if lane.runtime is runtime]
 
     def stop(self) -> None:
         """Begin nothing more; `serve` ends when what is under way has ended, or at the deadline."""
@@ -47,38 +75,57 @@ class Runner:
 
     async def serve(self, started: Callable[[], None] = lambda: None) -> None:
         """Move runs until `stop`, then give what is under way `stop_s` to end."""
-        async with anyio.create_task_group() as group:
-            self._group = group
-            for lane in self.lanes:
-                group.start_soon(self._tend, lane)
-            started()
-            await self._stop.wait()
-            with anyio.move_on_after(self.config.stop_s):
+        try:
+            async with anyio.create_task_group() as group:
+                self._group = group
                 for lane in self.lanes:
-                    await lane.until(lane.rests)
-            group.cancel_scope.cancel()
-        self._group = None
+                    group.start_soon(self._tend, lane)
+                started()
+                await self._stop.wait()
+                with anyio.move_on_after(self.config.stop_s):
+                    for lane in self.lanes:
+                        await lane.until(lane.rests)
+                group.cancel_scope.cancel()
+        finally:
+            self._group = None
+            for lane in self.lanes:  # also one whose task was ended before it began
+                lane.closed.set()
 
     async def _tend(self, lane: Lane) -> None:
-        """Serve one plane: first what an earlier process left, then what comes."""
-        with containing("open", plane=lane.runtime.runtime):
-            await self._look(lane)
+        """Serve one plane until it is closed: first what an earlier process left, then what comes."""
+        try:
+            await self._tended(lane)
+        finally:
+            lane.group = None
+            lane.closed.set()
+
+    async def _tended(self, lane: Lane) -> None:
         async with anyio.create_task_group() as group:
+            lane.group = group
+            with containing("open", plane=lane.runtime.runtime):
+                await self._look(lane)
+            lane.looking -= 1
             loops: Sequence[tuple[str, Callable[[Lane], Awaitable[None]]]] = (
                 ("drive", self._driving), ("look", self._looking),
-                ("timers", self._timing), ("renew", self._renewing),
+                ("timers", self._timing), ("renew", self._renewing), ("carry", self._carrying),
             )  # fmt: skip
             for name, loop in loops:
                 group.start_soon(keep_going, name, loop, lane)
+            await lane.closing.wait()
+            with anyio.move_on_after(self.config.stop_s):
+                await lane.until(lane.rests)
+            group.cancel_scope.cancel()
 
     # --- loops -------------------------------------------------------------------------------
 
     async def _driving(self, lane: Lane) -> None:
+        turns = Turns(self.lanes)
         while True:
-            while lane.ready and lane.running < self.config.runs_at_once:
+            while lane.ready and lane.running < lane.runs_at_once:
                 hot = lane.ready.popleft()
                 lane.running += 1
                 self._start(self._carry, lane, hot)
+                await turns.took_one()
             lane.work = anyio.Event()
             await lane.work.wait()
 
@@ -94,7 +141,8 @@ class Runner:
     async def _timing(self, lane: Lane) -> None:
         while not lane.stopping:
             await deliver_due(lane)
-            self._perform_all(lane, await effects(lane))
+            await self._take_all_up(lane, await effects(lane))
+            lane.timed = True
             await until_due(lane)
 
     async def _renewing(self, lane: Lane) -> None:
@@ -105,14 +153,33 @@ class Runner:
                 until = lane.leased_until()
                 await lane.runtime.plane.outbox.renew(self.config.holder, keys, until=until)
 
+    async def _carrying(self, lane: Lane) -> None:
+        while self._audit is not None and not lane.stopping:
+            await carry(lane, self._audit)
+            await until_kept(lane)
+        lane.carrying = False
+
     # --- work --------------------------------------------------------------------------------
 
     async def _look(self, lane: Lane) -> None:
-        self._perform_all(lane, await claim(lane))
+        lane.looking += 1
+        try:
+            await self._take_all_up(lane, await claim(lane))
+        finally:
+            lane.looking -= 1
 
-    def _perform_all(self, lane: Lane, pending: Sequence[Pending]) -> None:
+    async def _take_all_up(self, lane: Lane, pending: Sequence[Pending]) -> None:
+        """Perform effects that were found in the store, beginning them in turns with other planes."""
+        turns = Turns(self.lanes)
         for one in pending:
-            self._start(self._take_up, lane, one)
+            self._start(self._found, lane, one)
+            await turns.took_one()
+
+    async def _found(self, lane: Lane, pending: Pending) -> None:
+        try:
+            await self._take_up(lane, pending)
+        finally:
+            lane.taken_up_ended()
 
     async def _take_up(self, lane: Lane, pending: Pending) -> None:
         """Perform an effect that was found in the store, for a run that may not be in hand."""
@@ -170,7 +237,7 @@ class Runner:
                     delivery = hot.queue.popleft()
                     decision = await drive(lane, hot, delivery)
                     hot.failures = 0
-                    if isinstance(delivery.event, Hold | Release):
+                    if isinstance(delivery.event, _IN_TURN):
                         lane.look_again()  # the next in turn may be given out now
                     if decision is not None:
                         self._probe(decision)
@@ -212,9 +279,11 @@ class Runner:
             if under_way is not None:
                 under_way.give_up()
 
-    def _start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
-        if self._group is not None:
-            self._group.start_soon(work, *arguments)
+    def _start(
+        self, work: Callable[..., Coroutine[Any, Any, None]], lane: Lane, about: object
+    ) -> None:
+        if lane.group is not None:
+            lane.group.start_soon(work, lane, about)
 
 
 def _pending_of(decision: Decision) -> list[Pending]:

@@ -5,36 +5,55 @@ from typing import Final
 
 import anyio
 
-from perdure.clock import time_of
+from perdure.clock import text_of, time_of
 from perdure.kernel.model import Due
+from perdure.runner.hot import Delivery
 from perdure.runner.lane import Lane
 from perdure.stores.waits import DueWait
 
 BACKLOG_MAX: Final = 2_000  # runs queued to be driven, above which the timers hold back
-RESTLESS_S: Final = 0.01  # between two looks while what is due is still on its way to its runs
+RESTLESS_S: Final = 0.01  # between two looks, at least
+AGAIN_S: Final = 1.0  # after which it is looked whether all that was queued has reached its run
 
 
 async def deliver_due(lane: Lane) -> None:
     """Queue every wait whose time has come, and learn when the next one does."""
     lane.next_due = None
-    await _waits(lane)
+    queued = await _waits(lane)
+    if queued is not None:
+        lane.due_at(text_of(lane.runtime.clock.now() + timedelta(seconds=AGAIN_S)))
     plane = lane.runtime.plane
-    for due in (await plane.waits.next_due(), await plane.outbox.next_due()):
+    dues = [await plane.waits.next_due(after=queued)]
+    if not lane.left_some:  # what is due already and finds no room is looked for when there is some
+        dues.append(await plane.outbox.next_due())
+    for due in dues:
         if due is not None:
             lane.due_at(due)
 
 
-async def _waits(lane: Lane) -> None:
+async def _waits(lane: Lane) -> str | None:
+    """Queue what is due, a page at a time; the time up to which all was queued, or `None` if nothing was due."""
     after: DueWait | None = None
     while True:
-        page = await lane.runtime.plane.waits.due(
-            now=lane.now(), limit=lane.config.page, after=after
-        )
+        now = lane.now()
+        page = await lane.runtime.plane.waits.due(now=now, limit=lane.config.page, after=after)
         if not page:
-            return
-        await lane.bring([(wait.run_id, Due(wait.key, wait.opened_seq), None) for wait in page])
+            return None if after is None else now
+        await lane.bring([
+            (wait.run_id, _due(wait), None) for wait in page if not _is_on_its_way(lane, wait)
+        ])  # fmt: skip
         after = page[-1]
         await lane.until(lambda: len(lane.ready) <= BACKLOG_MAX)
+
+
+def _due(wait: DueWait) -> Due:
+    return Due(wait.key, wait.opened_seq)
+
+
+def _is_on_its_way(lane: Lane, wait: DueWait) -> bool:
+    """Whether the run is just being told of it, by an earlier look. What is queued twice is queued once."""
+    hot = lane.hot.known(wait.run_id)
+    return hot is not None and hot.driving and hot.taken == Delivery(_due(wait))
 
 
 async def until_due(lane: Lane) -> None:

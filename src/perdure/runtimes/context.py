@@ -16,7 +16,9 @@ from perdure.kernel.program import Program
 from perdure.registry.effects import Http
 from perdure.registry.registry import Registry
 from perdure.runtimes.deltas import Deltas
+from perdure.runtimes.endpoints import Endpoints
 from perdure.runtimes.hub import Hub
+from perdure.runtimes.limits import Meter, RuntimeLimits
 from perdure.stores.plane import Plane
 
 K = TypeVar("K")
@@ -25,12 +27,22 @@ V = TypeVar("V")
 PROGRAMS_KEPT = 256  # compiled programs a runtime keeps; the least used goes first
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeLimits:
-    """The bounds of one runtime."""
+class Use:
+    """Who uses a runtime right now, in this process; what somebody uses is not closed."""
 
-    effects_at_once: int = 256
-    streams_at_once: int = 2_000
+    __slots__ = ("holders",)
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self.holders = 0
+
+    def __enter__(self) -> None:
+        """Use it. Begin in the same breath as the runtime was opened, with no `await` between."""
+        self.holders += 1
+
+    def __exit__(self, *_raised: object) -> None:
+        """Use it no more."""
+        self.holders -= 1
 
 
 @dataclass(slots=True)
@@ -45,9 +57,12 @@ class RuntimeContext:
     clock: Clock
     http: Http
     workspaces: Path
+    endpoints: Endpoints | None = None  # `None` where nobody keeps any
     deltas: Deltas = field(default_factory=Deltas)
     run_limits: Limits = field(default_factory=Limits)
     limits: RuntimeLimits = field(default_factory=RuntimeLimits)
+    meter: Meter | None = None  # what its principal uses; `None` where nobody counts
+    use: Use = field(default_factory=Use)
     _bundles: "OrderedDict[BundleSha, Bundle]" = field(default_factory=OrderedDict)
     _programs: "OrderedDict[ProgramRef, Program]" = field(default_factory=OrderedDict)
 

@@ -17,6 +17,12 @@ class Hub:
         self._everyone = list(everyone)
         self._by_run: dict[RunId, list[Wake]] = {}
         self._hinted: list[Callable[[RunId | None], None]] = []
+        self._mailed: list[Callable[[Sequence[RunId]], None]] = []
+
+    @property
+    def listened_to(self) -> bool:
+        """Whether anybody listens to a single run."""
+        return bool(self._by_run)
 
     def tell_also(self, listener: Listener) -> None:
         """Tell one more listener of every batch."""
@@ -25,6 +31,15 @@ class Hub:
     def on_hint(self, listener: Callable[[RunId | None], None]) -> None:
         """Tell one more listener of every hint of another process."""
         self._hinted.append(listener)
+
+    def on_mail(self, listener: Callable[[Sequence[RunId]], None]) -> None:
+        """Tell one more listener of the runs that have a message, or may begin."""
+        self._mailed.append(listener)
+
+    def mailed(self, run_ids: Sequence[RunId]) -> None:
+        """Tell that these runs have a message, or may begin."""
+        for listener in self._mailed:
+            listener(run_ids)
 
     def committed(self, batch: Sequence[Committed]) -> None:
         """Tell of commits made by this process."""

@@ -20,6 +20,7 @@ from perdure.errors import (
     Invalid,
     KeyReused,
 )
+from perdure.identity.audit import Entry
 from perdure.ids import RunId
 from perdure.kernel.model import ProgramRef
 from perdure.kernel.values import Json
@@ -233,7 +234,12 @@ def _found(bundles: Mapping[str, Versions], named: str, version: str | None) -> 
 
 
 async def upload(
-    runtime: RuntimeContext, content: bytes, *, overwrite: bool = False, key: str | None = None
+    runtime: RuntimeContext,
+    content: bytes,
+    *,
+    overwrite: bool = False,
+    key: str | None = None,
+    entry: Entry | None = None,
 ) -> tuple[Installed, Bundle]:
     """Install a bundle whose entry flows can all run. The same bytes again change nothing.
 
@@ -241,13 +247,16 @@ async def upload(
     bundle, and `BundleExists` where this version has other bytes.
     """
     bundle = await anyio.to_thread.run_sync(read_bundle, content)
-    for entry in bundle.manifest.entrypoints:
-        runtime.registry.program(ProgramRef(KIND, bundle.sha256, entry.flow_id), bundle)
+    for entrypoint in bundle.manifest.entrypoints:
+        runtime.registry.program(ProgramRef(KIND, bundle.sha256, entrypoint.flow_id), bundle)
     at = text_of(runtime.clock.now())
     if key is not None:
         await _take_key(runtime, key, f"{bundle.sha256} {overwrite}", at)
     facts = facts_of(bundle, at)
-    installed, _ = await runtime.plane.bundles.install(content, facts, overwrite=overwrite)
+    told = _told(entry, at, bundle.ref, change="install", sha256=bundle.sha256)
+    installed, _ = await runtime.plane.bundles.install(
+        content, facts, overwrite=overwrite, entry=told
+    )
     return installed, bundle
 
 
@@ -274,7 +283,9 @@ def facts_of(bundle: Bundle, at: str, *, shipped: bool = False) -> Installed:
     )
 
 
-async def remove(runtime: RuntimeContext, named: str, version: str | None) -> tuple[str, int]:
+async def remove(
+    runtime: RuntimeContext, named: str, version: str | None, entry: Entry | None = None
+) -> tuple[str, int]:
     """Take one version, or all, off the list; what was named, and how many. Raises `BundleNotFound`.
 
     Runs that are pinned to them go on.
@@ -282,27 +293,53 @@ async def remove(runtime: RuntimeContext, named: str, version: str | None) -> tu
     bundle_id, inner = parse_ref(named)
     wanted = _same(inner, version or None, "bundle_version")
     ref = bundle_id if wanted is None else bundle_ref(bundle_id, wanted)
-    removed = await runtime.plane.bundles.remove(bundle_id, wanted)
+    told = _told(entry, text_of(runtime.clock.now()), ref, change="remove")
+    removed = await runtime.plane.bundles.remove(bundle_id, wanted, entry=told)
     if not removed:
         raise BundleNotFound(f"There is no bundle {quoted(ref)}.")
     return ref, removed
 
 
 async def deprecate(
-    runtime: RuntimeContext, bundle_id: str, flow_id: str | None, reason: str | None
+    runtime: RuntimeContext,
+    bundle_id: str,
+    flow_id: str | None,
+    reason: str | None,
+    entry: Entry | None = None,
 ) -> dict[str, Json]:
     """Let a flow, or all of a bundle, take no new runs; the mark. Raises `BundleNotFound`, `FlowNotFound`."""
     mark = {"at": text_of(runtime.clock.now()), "reason": reason}
-    await _mark(runtime, bundle_id, flow_id, mark)
+    await _mark(runtime, bundle_id, flow_id, mark, entry)
     return mark
 
 
-async def undeprecate(runtime: RuntimeContext, bundle_id: str, flow_id: str | None) -> bool:
+async def undeprecate(
+    runtime: RuntimeContext, bundle_id: str, flow_id: str | None, entry: Entry | None = None
+) -> bool:
     """Let it take new runs again; whether it did not. Raises as `deprecate` does."""
-    return await _mark(runtime, bundle_id, flow_id, None)
+    return await _mark(runtime, bundle_id, flow_id, None, entry)
 
 
-async def _mark(runtime: RuntimeContext, bundle_id: str, flow_id: str | None, mark: Json) -> bool:
+async def reload(runtime: RuntimeContext, entry: Entry | None = None) -> list[str]:
+    """The ids of what is installed. Nothing has to be loaded again, and still who asked is on record."""
+    if entry is not None:
+        at = text_of(runtime.clock.now())
+        await runtime.plane.audit.add(entry._replace(at=at, facts={"change": "reload"}))
+    return await ids(runtime)
+
+
+def _told(entry: Entry | None, at: str, ref: str, **facts: str) -> Entry | None:
+    """What the audit is to know of a change."""
+    return None if entry is None else entry._replace(at=at, target=ref, facts=facts)
+
+
+async def _mark(
+    runtime: RuntimeContext,
+    bundle_id: str,
+    flow_id: str | None,
+    mark: Json,
+    entry: Entry | None,
+) -> bool:
     versions = (await _all(runtime)).get(bundle_id)
     if versions is None:
         raise BundleNotFound(f"There is no bundle {quoted(bundle_id)}.")
@@ -310,7 +347,9 @@ async def _mark(runtime: RuntimeContext, bundle_id: str, flow_id: str | None, ma
     manifests = [read_manifest(it.manifest) for it in versions.installed.values()]
     if named != WHOLE and not any(named in it.flows for it in manifests):
         raise FlowNotFound(f"There is no flow {quoted(named)} in {bundle_id}.")
-    return await runtime.plane.bundles.deprecate(bundle_id, named, mark)
+    change = "undeprecate" if mark is None else "deprecate"
+    told = _told(entry, text_of(runtime.clock.now()), bundle_id, change=change, flow_id=named)
+    return await runtime.plane.bundles.deprecate(bundle_id, named, mark, entry=told)
 
 
 async def _all(runtime: RuntimeContext) -> dict[str, Versions]:

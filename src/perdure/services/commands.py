@@ -13,6 +13,7 @@ from perdure.errors import (
     Unfit,
     WaitMismatch,
 )
+from perdure.identity.audit import Entry
 from perdure.ids import CommandId, Key, RunId, new_id
 from perdure.kernel.decide import misfit
 from perdure.kernel.model import TERMINAL, Open, Reason, Run, Wait
@@ -50,22 +51,26 @@ class Command(NamedTuple):
         return hash_of([self.run_id, self.type, dict(self.payload)])
 
 
-async def send(runtime: RuntimeContext, command: Command) -> Accepted:
+async def send(runtime: RuntimeContext, command: Command, entry: Entry | None = None) -> Accepted:
     """Take a command in; return after it is durable. It is applied soon after.
 
     The same command again changes nothing and is told so. What cannot apply is refused and
     leaves nothing behind. Raises `RunNotFound`, `Invalid`, `Unfit`, `WaitMismatch`, `Conflict`, and
-    `DuplicateCommand` where the id came before with another body.
+    `DuplicateCommand` where the id came before with another body. `entry` goes on record in the
+    commit that takes it in.
     """
     command = command._replace(id=CommandId(command.id.strip() or new_id()))
+    if entry is not None:
+        facts = {"command_id": command.id, "type": command.type}
+        entry = entry._replace(at=text_of(runtime.clock.now()), target=command.run_id, facts=facts)
     if command.type not in TYPES:
         raise Invalid(f"type must be one of {' | '.join(TYPES)}.", reason="unknown_type")
     if await _known(runtime, command):
         return await _put(runtime, command, _message(command, command.type))
     if command.type == "emit_event":
-        return await _emit(runtime, command)
+        return await _emit(runtime, command, entry)
     run = await _run(runtime, command.run_id)
-    return await _put(runtime, command, message_of(command, run))
+    return await _put(runtime, command, message_of(command, run), entry=entry)
 
 
 async def delivery(runtime: RuntimeContext, command_id: CommandId) -> Delivery:
@@ -155,13 +160,18 @@ async def _known(runtime: RuntimeContext, command: Command) -> bool:
 
 
 async def _put(
-    runtime: RuntimeContext, command: Command, message: Message, disposition: str = "pending"
+    runtime: RuntimeContext,
+    command: Command,
+    message: Message,
+    disposition: str = "pending",
+    entry: Entry | None = None,
 ) -> Accepted:
     return await runtime.plane.inbox.put(
         message,
         body_hash=command.body_hash(),
         at=text_of(runtime.clock.now()),
         disposition=disposition,
+        entry=entry,
     )
 
 
@@ -175,7 +185,7 @@ async def _run(runtime: RuntimeContext, run_id: RunId) -> Run:
 # --- events --------------------------------------------------------------------------------------
 
 
-async def _emit(runtime: RuntimeContext, command: Command) -> Accepted:
+async def _emit(runtime: RuntimeContext, command: Command, entry: Entry | None) -> Accepted:
     """Give an event to whoever waits for it, then write down the command and what came of it.
 
     An event counts once by its id: where this ends in between, a repeat of the command does the rest.
@@ -184,7 +194,7 @@ async def _emit(runtime: RuntimeContext, command: Command) -> Accepted:
     now = runtime.clock.now()
     at = text_of(now)
     emission = _emission(command, header, at, text_of(now + timedelta(seconds=EVENT_KEPT_S)))
-    delivered = await runtime.plane.inbox.emit(emission, at=at)
+    delivered = await runtime.plane.inbox.emit(emission, at=at, entry=entry)
     message = Message(command.inbox_id, header.birth.id, "emit_event", by=command.by)
     told = f"applied: delivered to {len(delivered.run_ids)}"
     return await _put(runtime, command, message, told)

@@ -19,6 +19,7 @@ from perdure.errors import (
     RunNotFound,
     Unfit,
 )
+from perdure.identity.audit import Entry
 from perdure.ids import RunId, new_id
 from perdure.kernel.draft import born
 from perdure.kernel.model import Birth
@@ -52,18 +53,23 @@ class Inputs(NamedTuple):
     given: Mapping[str, Json]
 
 
-async def start(runtime: RuntimeContext, request: StartRequest) -> RunId:
+async def start(
+    runtime: RuntimeContext, request: StartRequest, entry: Entry | None = None
+) -> RunId:
     """Commit the birth of a run and name it; nothing of it has happened yet.
 
     The same request under the same key starts nothing and names the run of the first. Raises
-    `KeyReused` for another request under that key.
+    `KeyReused` for another request under that key, `TooMany` where the principal starts too many. `entry` goes on record in the same commit.
     """
     once = None if request.key is None else Request(request.key, hash_of(request.body()))
     try:
         if once is not None and (first := await runtime.plane.runs.born_of(once)) is not None:
             return first
+        if runtime.meter is not None:
+            runtime.meter.start()
         birth, cells = await _birth(runtime, request)
-        await runtime.plane.runs.commit(Commit(born(birth, cells), request=once))
+        told = None if entry is None else entry._replace(at=birth.created_at, target=birth.id)
+        await runtime.plane.runs.commit(Commit(born(birth, cells), request=once, entry=told))
     except DuplicateCommand as duplicate:
         if duplicate.facts.get("other_body"):
             raise KeyReused from duplicate

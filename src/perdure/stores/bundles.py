@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from perdure.identity.audit import Entry
 from perdure.ids import BundleSha
 from perdure.kernel.values import Json
 
@@ -25,9 +26,16 @@ class BundleStore(Protocol):
     """Bundles of one runtime."""
 
     async def install(
-        self, content: bytes, facts: Installed, *, overwrite: bool = False
+        self,
+        content: bytes,
+        facts: Installed,
+        *,
+        overwrite: bool = False,
+        entry: Entry | None = None,
     ) -> tuple[Installed, bool]:
         """Keep a bundle; whether it was new. The same bytes again change nothing.
+
+        `entry` goes on to the audit chain if anything changed, here and below.
 
         Raises `BundleExists` where this version has other bytes and `overwrite` is not set.
         """
@@ -45,10 +53,14 @@ class BundleStore(Protocol):
         """Keep bytes that a run is about to be pinned to. Twice is as good as once."""
         ...
 
-    async def remove(self, bundle_id: str, bundle_version: str | None) -> int:
+    async def remove(
+        self, bundle_id: str, bundle_version: str | None, *, entry: Entry | None = None
+    ) -> int:
         """Take versions off the list; the bytes stay for the runs that are pinned to them. How many."""
         ...
 
-    async def deprecate(self, bundle_id: str, flow_id: str, mark: Json | None) -> bool:
+    async def deprecate(
+        self, bundle_id: str, flow_id: str, mark: Json | None, *, entry: Entry | None = None
+    ) -> bool:
         """Set (or with `None`, take away) the mark on a flow, or on `*`; whether anything changed."""
         ...

@@ -1,6 +1,6 @@
 """What the program needs of the outside: one HTTP client, and the truth about calls without an answer."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -55,6 +55,10 @@ class Http(Protocol):
     ) -> AbstractAsyncContextManager[Streamed]:  # fmt: skip
         """Send a request and read the answer as it comes."""
         ...
+
+
+Own = Callable[[str], Http]
+"""A client for one address that the operator chose: it reaches this origin, wherever it is, and no other."""
 
 
 class HttpFailed(Exception):

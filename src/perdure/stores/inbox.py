@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from perdure.identity.audit import Entry
 from perdure.ids import Key, RunId
 from perdure.kernel.values import Json
 
@@ -57,12 +58,19 @@ class InboxStore(Protocol):
     """Messages on their way to runs, each taken once. `RunStore.commit` marks what it took."""
 
     async def put(
-        self, message: Message, *, body_hash: str, at: str, disposition: str = "pending"
+        self,
+        message: Message,
+        *,
+        body_hash: str,
+        at: str,
+        disposition: str = "pending",
+        entry: Entry | None = None,
     ) -> Accepted:
         """Take a command in; return after it is on disk. The same id and body again is a duplicate.
 
         With another `disposition` it is only written down, as settled: it was carried out already
-        and is brought to no run. Raises `DuplicateCommand` for the same id with another body.
+        and is brought to no run. `entry` is kept for the audit chain in the same transaction, but
+        not of a duplicate. Raises `DuplicateCommand` for the same id with another body.
         """
         ...
 
@@ -84,11 +92,11 @@ class InboxStore(Protocol):
         """What became of a command. Raises `CommandNotFound`."""
         ...
 
-    async def emit(self, emission: Emission, *, at: str) -> Delivered:
+    async def emit(self, emission: Emission, *, at: str, entry: Entry | None = None) -> Delivered:
         """Give an event to every open wait at its addresses, or keep it where there is none.
 
         One transaction with the look for waits: an event and a wait never miss each other. The
-        same id again changes nothing and answers as before.
+        same id again changes nothing and answers as before; `entry` is of the first time.
         """
         ...
 

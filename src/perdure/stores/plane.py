@@ -3,9 +3,11 @@
 from typing import Protocol
 
 from perdure.stores.artifacts import ArtifactStore
+from perdure.stores.audit import PlaneAudit
 from perdure.stores.bundles import BundleStore
 from perdure.stores.inbox import InboxStore
 from perdure.stores.outbox import OutboxStore
+from perdure.stores.profiles import ProfileStore
 from perdure.stores.runs import RunStore
 from perdure.stores.waits import WaitStore
 
@@ -44,8 +46,25 @@ class Plane(Protocol):
         ...
 
     @property
+    def audit(self) -> PlaneAudit:
+        """What was done here, on its way to the tenant's chain."""
+        ...
+
+    @property
+    def profiles(self) -> ProfileStore:
+        """The endpoint profiles of the runtime's principal."""
+        ...
+
+    @property
     def alone(self) -> bool:
         """Whether no other process can hold this plane, so that every old lease is void at opening."""
+        ...
+
+    async def next_due(self) -> str | None:
+        """When the plane has something to do next; the empty text is at once, `None` is never.
+
+        It may say too early a time and never too late a one. Held runs have nothing to do.
+        """
         ...
 
     async def ready(self) -> None:

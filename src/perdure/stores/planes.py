@@ -31,8 +31,16 @@ class ControlStore(Protocol):
         """The entry of a plane, made where there is none. Twice is as good as once."""
         ...
 
+    async def entry(self, tenant: TenantId, runtime: RuntimeId) -> PlaneEntry | None:
+        """The entry of a plane, or `None` where there is none."""
+        ...
+
     async def due_planes(self, *, now: str, limit: int) -> Sequence[PlaneEntry]:
         """Planes that are due at `now`, earliest first."""
+        ...
+
+    async def next_due(self, *, after: str) -> str | None:
+        """The earliest time after `after` at which any plane is due, or `None`."""
         ...
 
     async def planes(self, *, after: PlaneEntry | None, limit: int) -> Sequence[PlaneEntry]:
@@ -46,11 +54,18 @@ class ControlStore(Protocol):
         """
         ...
 
-    async def settle_due(self, read: PlaneEntry, due: str | None, *, now: str) -> bool:
+    async def settle_due(
+        self, read: PlaneEntry, due: str | None, *, now: str, quiet_s: float = QUIET_S
+    ) -> bool:
         """Raise a plane's due time from what was `read` to `due`; whether that was done.
 
-        It is not where the time has changed since, or anybody noted anything within `QUIET_S`.
+        It is not where the time has changed since, or anybody noted anything within `quiet_s`,
+        which is 0 for one who closed the plane and whom nobody else can have open.
         """
+        ...
+
+    async def leave(self, tenant: TenantId, runtime: RuntimeId) -> None:
+        """Know a plane no more: its data are gone. Twice is as good as once."""
         ...
 
     async def migrated(self, tenant: TenantId, runtime: RuntimeId, schema_version: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from perdure.identity.audit import Entry
 from perdure.ids import RunId
 from perdure.kernel.blocked import Blocked
 from perdure.kernel.model import Birth, Cells, Decision, Held, Run, Status, Usage
@@ -32,8 +33,8 @@ class Commit(NamedTuple):
     `taken` is the inbox message that the decision answers: it is marked in the same commit, and
     the whole is refused with `DuplicateCommand` if the message was taken before. `snapshot` is
     the whole map of cells as committed at `decision.read_version`, where the caller finds one
-    due. `holder` leases the decision's effects to a process until `leased_until`. `request` is
-    for births only.
+    due. `holder` leases the decision's effects to a process until `leased_until`. `request` and
+    `entry`, which goes on to the tenant's audit chain, are for births only.
     """
 
     decision: Decision
@@ -42,6 +43,7 @@ class Commit(NamedTuple):
     holder: str | None = None
     leased_until: str | None = None
     request: Request | None = None
+    entry: Entry | None = None
 
 
 class Receipt(NamedTuple):

@@ -22,6 +22,6 @@ class WaitStore(Protocol):
         """Open waits of runs that are not held whose time is `now` or before, earliest first."""
         ...
 
-    async def next_due(self) -> str | None:
-        """When the earliest open wait of a run that is not held comes due, or `None`."""
+    async def next_due(self, *, after: str | None = None) -> str | None:
+        """When the earliest open wait of a run that is not held comes due, of those later than `after`, or `None`."""
         ...

@@ -13,16 +13,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, create_engine, inspect, text
 
 from perdure.adapters.sql.control import open_postgres_control, open_sqlite_control
+from perdure.adapters.sql.control_tables import users
 from perdure.adapters.sql.migrate import CONTROL, NEWEST, RUNTIME, migrate, scripts, version_of
 from perdure.adapters.sql.plane import Pools
 from perdure.adapters.sql.statements import Sql
-from perdure.adapters.sql.tables import CONTROL as CONTROL_TABLES
 from perdure.adapters.sql.tables import PLANE as PLANE_TABLES
 from perdure.errors import SchemaNewer
 from perdure.ids import new_id
 from tests.support.planes import DATABASES, PLACES, Store, a_store, shared_engine
 
-TREES = {RUNTIME: PLANE_TABLES, CONTROL: CONTROL_TABLES}
+TREES = {RUNTIME: PLANE_TABLES, CONTROL: users.metadata}
 
 
 @pytest.fixture(params=DATABASES)

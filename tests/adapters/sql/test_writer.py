@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from perdure.adapters.sql.writer import BATCH_MAX, Answer, Writer
+from perdure.adapters.sql.writer import (
+    BATCH_MAX,
+    BATCH_SHARED,
+    TURN,
+    Answer,
+    Company,
+    Handed,
+    Writer,
+)
 from perdure.errors import Unavailable, VersionConflict
 
 pytestmark = pytest.mark.anyio
@@ -123,3 +131,58 @@ async def test_hundreds_of_writers_share_a_few_threads() -> None:
     for writer in writers:
         await writer.close()
     threads.shutdown()
+
+
+async def together(count: int, threads: ThreadPoolExecutor) -> tuple[list[Batches], list[Writer]]:
+    """So many writers that share some threads, and know of one another."""
+    company, loop = Company(), asyncio.get_running_loop()
+    many = [Batches() for _ in range(count)]
+    return many, [Writer(it, threads, loop, company) for it in many]
+
+
+async def test_a_plane_with_much_to_write_gives_its_thread_up_to_another_that_waits() -> None:
+    """One thread, a long line of one plane, a single write of another: after one batch it has its turn."""
+    with ThreadPoolExecutor(1) as threads:
+        (alice, bob), (busy, other) = await together(2, threads)
+        alice.gate.clear()
+        line = [busy.put(number) for number in range(BATCH_SHARED * 8)]
+        await asyncio.sleep(0)
+        bob.sizes = alice.sizes  # one list of what was written, in its order
+        single = other.put("single")
+        await asyncio.sleep(0)
+        alice.gate.set()
+        await asyncio.gather(single, *line)
+        assert alice.sizes == [BATCH_SHARED, 1, *[BATCH_SHARED] * 7]
+        for writer in (busy, other):
+            await writer.close()
+
+
+async def test_callers_of_a_large_batch_hear_in_turns_with_those_of_others() -> None:
+    """Both are answered on the loop at the same moment, the large batch first."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as threads:
+        _, (busy, other) = await together(2, threads)
+        heard: list[str] = []
+
+        def answered(writer: Writer, name: str, count: int) -> None:
+            batch = [Handed(name, loop.create_future()) for _ in range(count)]
+            for one in batch:
+                one.future.add_done_callback(lambda done: heard.append(done.result()))
+            loop.call_soon(writer._answer, batch, [Answer(name)] * count)
+
+        answered(busy, "alice", BATCH_SHARED)
+        answered(other, "bob", 1)
+        while len(heard) < BATCH_SHARED + 1:
+            await asyncio.sleep(0)
+        assert heard.index("bob") == TURN
+        for writer in (busy, other):
+            await writer.close()
+
+
+async def test_a_plane_alone_answers_a_whole_batch_at_once(writer: Writer) -> None:
+    """Also one that had company before."""
+    heard: list[int] = []
+    line = [writer.put(number) for number in range(100)]
+    line[0].add_done_callback(lambda _done: heard.append(sum(it.done() for it in line)))
+    await asyncio.gather(*line)
+    assert heard == [100]

@@ -2,13 +2,15 @@
 
 import io
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from perdure.app.commands.serving import KEPT_COUNTED, tell_kept, tour
+from perdure.app.commands.serving import KEPT_COUNTED, have_model, tell_kept, tour
 from perdure.app.render import Screen, console
 from perdure.app.settings import read_settings
+from perdure.features.models.embedded import install
 from tests.app.conftest import Perdure
 from tests.support.scripted_gateway import (
     ScriptedGateway,
@@ -137,3 +139,21 @@ def test_very_many_runs_are_not_counted_to_the_end() -> None:
     screen, paper = on_paper()
     tell_kept(screen, [summary()] * KEPT_COUNTED)
     assert "1000 or more earlier runs are kept" in paper.getvalue()
+
+
+def test_the_model_is_fetched_where_it_is_not_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def fetch(folder: Path, *, progress: object) -> Path:
+        asked.append(folder)
+        return folder
+
+    monkeypatch.setattr(install, "install", fetch)
+    settings = read_settings(data_dir=tmp_path)
+    have_model(settings)
+    assert asked == [tmp_path / "models"]
+    monkeypatch.setattr(install, "model_at_hand", lambda folder: folder / "model")
+    have_model(settings)
+    assert len(asked) == 1

@@ -1,10 +1,12 @@
 """Compiled nodes and their home."""
 
-from perdure.features.flows.model import OWN, Home, Node, of_node, of_pins
+from perdure.features.flows.model import OWN, Home, Node, of_drawing, of_moment, of_node, of_pins
 from perdure.features.flows.vars import Vars
 from perdure.ids import BundleSha
 from perdure.kernel.model import ProgramRef
-from perdure.kernel.program import View
+from perdure.kernel.program import Moment, View
+from tests.support.builders import a_birth
+from tests.support.clock import START
 
 
 def _node() -> Node:
@@ -22,10 +24,14 @@ def test_a_configuration_that_is_no_object_is_empty() -> None:
 
 
 def test_functions_are_given_what_they_ask_for() -> None:
-    node, vars = _node(), Vars(View({}))
-    assert of_pins(sorted).compute(node, {"b": 1, "a": 2}, vars) == ["a", "b"]
-    assert of_node(lambda it, pins: (it.id, pins)).compute(node, {}, vars) == ("n", {})
+    node, vars, moment = _node(), Vars(View({})), Moment(a_birth(), 1, START)
+    assert of_pins(sorted).compute(node, {"b": 1, "a": 2}, vars, moment) == ["a", "b"]
+    assert of_node(lambda it, pins: (it.id, pins)).compute(node, {}, vars, moment) == ("n", {})
+    assert of_moment(lambda _, it: it.text).compute(node, {}, vars, moment) == moment.text
     assert of_pins(len, shares=True).shares
+    drawn = of_drawing(lambda it: it.id)
+    assert drawn.constant is not None
+    assert drawn.constant(node) == drawn.compute(node, {}, vars, moment) == "n"
 
 
 def test_a_home_names_what_its_flows_start() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from perdure.adapters.egress import Egress, EgressLimits
 from perdure.clock import SystemClock
 from perdure.features.models.effects import Address, Embedded, llm_call_kind, outcome_of
 from perdure.features.models.settings import ModelsConfig, Provider
@@ -14,6 +13,7 @@ from perdure.kernel.model import Effect, EffectClass, Failed, Ok, Unknown
 from perdure.kernel.values import fault_of
 from perdure.runner.retry import Again, after
 from perdure.stores.http import HttpFailed
+from tests.support.egress import an_egress
 from tests.support.loopback import Call, Exchange, Loopback, unused_port
 from tests.support.models import Asker, a_question, an_asker, config_for, scripted
 from tests.support.openai_server import MODEL, Answer, OpenAiServer
@@ -225,10 +225,10 @@ async def test_an_answer_beyond_all_bounds_is_a_failure() -> None:
     def answer(call: Call, exchange: Exchange) -> None:
         exchange.reply(200, b"x" * 2_000)
 
-    egress = Egress(EgressLimits(answer_bytes_max=1_000))
+    egress = an_egress(answer_bytes_max=1_000)
     with Loopback(answer) as server:
         config = ModelsConfig({"x": Provider("x", server.url)}, {"output.text": "x/m"})
-        outcome = await Asker(egress.bound(), SystemClock()).ask(config)
+        outcome = await Asker(egress, SystemClock()).ask(config)
     await egress.close()
     assert isinstance(outcome, Failed)
     assert (outcome.code, outcome.retryable) == ("provider_bad_answer", False)

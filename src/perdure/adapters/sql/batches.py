@@ -8,12 +8,12 @@ from sqlalchemy import bindparam, select
 
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql import commit_rows as sql
-from perdure.adapters.sql.counters import INBOX, RunKeys, take
+from perdure.adapters.sql.counters import AUDIT, INBOX, RUNS, Numbers, take
 from perdure.adapters.sql.dialect import CommitUnknown, Database, Mismatch, Session, Write
 from perdure.adapters.sql.due import DueMark, due_of
 from perdure.adapters.sql.events import give_kept, lock_events
 from perdure.adapters.sql.heads import Head, Heads
-from perdure.adapters.sql.plan import Plan
+from perdure.adapters.sql.plan import New, Plan
 from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import inbox
 from perdure.adapters.sql.writer import Answer, Mailed, Work
@@ -74,7 +74,7 @@ class SqlBatches:
         self._database, self._content, self._told, self._probe = database, content, told, probe
         self._mark = mark
         self._heads = Heads()
-        self._keys = RunKeys(database)
+        self._new = New(Numbers(database, RUNS).new, Numbers(database, AUDIT).new)
         self._expected: tuple[type[Exception], ...] = (
             GatewayError, Mismatch, JSONEncodeError, UnicodeEncodeError, *database.error_types()
         )  # fmt: skip
@@ -120,7 +120,7 @@ class SqlBatches:
     def _together(self, attempt: Attempt) -> list[Answer]:
         batch = attempt.batch
         commits = [what for what in batch if isinstance(what, Commit)]
-        attempt.plan = plan = Plan(self._heads_of(commits), self._content, self._keys.new)
+        attempt.plan = plan = Plan(self._heads_of(commits), self._content, self._new)
         attempt.answers = answers = [_planned(plan, what) for what in batch]
         if self._mark is not None:
             _cover(self._mark, batch)

@@ -1,12 +1,13 @@
 """`BundleStore`: rows in SQL, bytes on disk, where they stay."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256 as hash_of
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import bindparam, delete, select, update
 
 from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.sql.audit_pending import SqlPlaneAudit, keep
 from perdure.adapters.sql.commit_rows import at_most_once
 from perdure.adapters.sql.dialect import Session, Write
 from perdure.adapters.sql.encode import dumps, loads
@@ -15,9 +16,12 @@ from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import bundles
 from perdure.adapters.sql.writer import Writer
 from perdure.errors import BundleExists, BundleNotFound, StoreFailed
+from perdure.identity.audit import Entry
 from perdure.ids import BundleSha
 from perdure.kernel.values import Json
 from perdure.stores.bundles import Installed
+
+T = TypeVar("T")
 
 _NAMES: Final = (
     "bundle_id", "bundle_version", "sha256", "size_bytes", "created_at", "installed_at", "manifest",
@@ -44,12 +48,20 @@ _MARK: Final = Sql(update(bundles).where(*_THIS).values(deprecated=bindparam("ma
 class SqlBundles:
     """Bundles of one plane."""
 
-    def __init__(self, reader: Reader, writer: Writer, content: ContentFolder) -> None:
+    def __init__(
+        self, reader: Reader, writer: Writer, content: ContentFolder, audit: SqlPlaneAudit
+    ) -> None:
         """Keep rows by `writer`, bytes in `content`."""
         self._reader, self._writer, self._content = reader, writer, content
+        self._audit = audit
 
     async def install(
-        self, content: bytes, facts: Installed, *, overwrite: bool = False
+        self,
+        content: bytes,
+        facts: Installed,
+        *,
+        overwrite: bool = False,
+        entry: Entry | None = None,
     ) -> tuple[Installed, bool]:
         """Keep a bundle; whether it was new. Raises `BundleExists`."""
         await self.keep(content, facts.sha256)
@@ -67,9 +79,18 @@ class SqlBundles:
             stands = session.first(_GET, _id=facts.bundle_id, _version=facts.bundle_version)
             if stands is None or _installed(stands).sha256 != facts.sha256:
                 raise BundleExists  # another process put other bytes there at the same moment
+            keep(session, entry)
             return facts, True
 
-        return await self._writer.work(work)
+        return await self._changed(work, entry)
+
+    async def _changed(self, work: Callable[[Session], T], entry: Entry | None) -> T:
+        """Change something, with what the audit is to know of it."""
+        if entry is None:
+            return await self._writer.work(work)
+        changed = await self._writer.work(work, due=entry.at, at=entry.at)
+        self._audit.kept(entry)
+        return changed
 
     async def list(self) -> Sequence[Installed]:
         """All installed bundles, by id and then version."""
@@ -88,15 +109,24 @@ class SqlBundles:
             raise StoreFailed("the bytes of the bundle are not those of its hash")
         await self._reader.run(lambda: self._content.put(content))
 
-    async def remove(self, bundle_id: str, bundle_version: str | None) -> int:
+    async def remove(
+        self, bundle_id: str, bundle_version: str | None, *, entry: Entry | None = None
+    ) -> int:
         """Take versions off the list; the bytes stay. How many."""
-        if bundle_version is None:
-            return await self._writer.work(lambda session: session.run(_REMOVE_ALL, _id=bundle_id))
-        return await self._writer.work(
-            lambda session: session.run(_REMOVE, _id=bundle_id, _version=bundle_version)
-        )
 
-    async def deprecate(self, bundle_id: str, flow_id: str, mark: Json | None) -> bool:
+        def work(session: Session) -> int:
+            if bundle_version is None:
+                removed = session.run(_REMOVE_ALL, _id=bundle_id)
+            else:
+                removed = session.run(_REMOVE, _id=bundle_id, _version=bundle_version)
+            keep(session, entry if removed else None)
+            return removed
+
+        return await self._changed(work, entry)
+
+    async def deprecate(
+        self, bundle_id: str, flow_id: str, mark: Json | None, *, entry: Entry | None = None
+    ) -> bool:
         """Set (or with `None`, take away) the mark on a flow of every version; whether anything changed."""
 
         def work(session: Session) -> bool:
@@ -111,9 +141,10 @@ class SqlBundles:
                 else:
                     marks[flow_id] = mark
                 session.run(_MARK, _id=bundle_id, _version=version, marks=dumps(marks))
+            keep(session, entry if changed else None)
             return changed
 
-        return await self._writer.work(work)
+        return await self._changed(work, entry)
 
 
 def _row(facts: Installed) -> Row:

@@ -8,12 +8,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sqlalchemy import Engine, bindparam, case, select, tuple_, update
+from sqlalchemy import (
+    Engine,
+    bindparam,
+    case,
+    delete,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 
 from perdure.adapters.sql.commit_rows import at_most_once
 from perdure.adapters.sql.dialect import Database, Session, Write
 from perdure.adapters.sql.migrate import CONTROL, NEWEST, RUNTIME, migrate
-from perdure.adapters.sql.postgres import PostgresDatabase
 from perdure.adapters.sql.sqlite import SqliteDatabase
 from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import planes
@@ -40,6 +48,13 @@ _DUE: Final = Sql(
     .order_by(planes.c.due_at, *_KEY)
     .limit(bindparam("_limit"))
 )
+_NEXT: Final = Sql(
+    select(planes.c.due_at)
+    .where(planes.c.due_at > bindparam("after"))
+    .order_by(planes.c.due_at)
+    .limit(literal_column("1"))
+)
+_LEAVE: Final = Sql(delete(planes).where(*_THIS))
 _ALL: Final = Sql(
     select(*_COLUMNS)
     .where(tuple_(*_KEY) > tuple_(bindparam("after_tenant"), bindparam("after_runtime")))
@@ -76,7 +91,10 @@ class SqlControl:
         self._threads = threads
 
     async def enter(self, tenant: TenantId, runtime: RuntimeId, *, at: str) -> PlaneEntry:
-        """The entry of a plane, made where there is none."""
+        """The entry of a plane, made where there is none; nothing is written where it is there."""
+        known = await self.entry(tenant, runtime)
+        if known is not None:
+            return known
         row = (tenant, runtime, schema_of(tenant, runtime), NEWEST[RUNTIME], None, at)
 
         def work(session: Session) -> PlaneEntry:
@@ -87,10 +105,22 @@ class SqlControl:
 
         return await self._write(work)
 
+    async def entry(self, tenant: TenantId, runtime: RuntimeId) -> PlaneEntry | None:
+        """The entry of a plane, or `None` where there is none."""
+        row = await self._read(
+            lambda session: session.first(_GET, _tenant=tenant, _runtime=runtime)
+        )
+        return None if row is None else _entry(row)
+
     async def due_planes(self, *, now: str, limit: int) -> Sequence[PlaneEntry]:
         """Planes that are due at `now`, earliest first."""
         rows = await self._read(lambda session: session.all(_DUE, now=now, _limit=limit))
         return [_entry(row) for row in rows]
+
+    async def next_due(self, *, after: str) -> str | None:
+        """The earliest time after `after` at which any plane is due, or `None`."""
+        row = await self._read(lambda session: session.first(_NEXT, after=after))
+        return None if row is None else row[0]
 
     async def planes(self, *, after: PlaneEntry | None, limit: int) -> Sequence[PlaneEntry]:
         """Every plane, in pages."""
@@ -113,15 +143,21 @@ class SqlControl:
         noted: str = row[0]
         return noted
 
-    async def settle_due(self, read: PlaneEntry, due: str | None, *, now: str) -> bool:
+    async def settle_due(
+        self, read: PlaneEntry, due: str | None, *, now: str, quiet_s: float = QUIET_S
+    ) -> bool:
         """Raise a plane's due time, where nobody has said anything for long enough."""
-        quiet_since = text_of(time_of(now) - timedelta(seconds=QUIET_S))
+        quiet_since = text_of(time_of(now) - timedelta(seconds=quiet_s))
         return await self._write(
             lambda session: session.run(
                 _SETTLE, _tenant=read.tenant, _runtime=read.runtime, read=read.due_at, due=due,
                 quiet_since=quiet_since,
             ) == 1
         )  # fmt: skip
+
+    async def leave(self, tenant: TenantId, runtime: RuntimeId) -> None:
+        """Know a plane no more."""
+        await self._write(lambda session: session.run(_LEAVE, _tenant=tenant, _runtime=runtime))
 
     async def migrated(self, tenant: TenantId, runtime: RuntimeId, schema_version: str) -> None:
         """Write down which schema a plane has."""
@@ -189,6 +225,8 @@ async def open_sqlite_control(path: Path, threads: Executor) -> SqlControl:
 
 async def open_postgres_control(engine: Engine, threads: Executor, schema: str = SCHEMA) -> SqlControl:  # fmt: skip
     """Open the control store in its schema. Raises `SchemaNewer`."""
+    from perdure.adapters.sql.postgres import PostgresDatabase  # noqa: PLC0415 - as in plane.py
+
     database = PostgresDatabase(engine, schema, lambda connection: migrate(connection, CONTROL))
     await asyncio.get_running_loop().run_in_executor(threads, database.make)
     return SqlControl(database, threads)

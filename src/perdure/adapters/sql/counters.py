@@ -11,8 +11,9 @@ from perdure.adapters.sql.tables import counters
 INBOX: Final = "inbox"  # the order of messages
 EVENTS: Final = "events"  # held by whoever gives an event out or opens a wait for one
 RUNS: Final = "runs"  # surrogate keys
-NAMES: Final = (INBOX, EVENTS, RUNS)
-BLOCK: Final = 1_000  # keys a process takes at once
+AUDIT: Final = "audit"  # the order of entries on their way to the chain
+NAMES: Final = (INBOX, EVENTS, RUNS, AUDIT)
+BLOCK: Final = 1_000  # numbers a process takes at once
 
 _TAKE: Final = Sql(
     update(counters)
@@ -30,19 +31,19 @@ def take(session: Session, name: str, count: int = 1) -> int:
     return last - count + 1
 
 
-class RunKeys:
-    """Surrogate keys of runs, taken in blocks, so that a birth costs no statement of its own."""
+class Numbers:
+    """Numbers of one name, taken in blocks, so that a birth costs no statement of its own."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, name: str) -> None:
         """Take none before the first is needed."""
-        self._database = database
+        self._database, self._name = database, name
         self._next = self._end = 0
 
     def new(self) -> int:
-        """A key that no run has had."""
+        """A number that nobody has had."""
         if self._next == self._end:
             with self._database.writing() as session:
-                self._next = take(session, RUNS, BLOCK)
+                self._next = take(session, self._name, BLOCK)
             self._end = self._next + BLOCK
         self._next += 1
         return self._next - 1

@@ -6,12 +6,14 @@ from typing import Final
 from sqlalchemy import bindparam, delete, select, update
 
 from perdure.adapters.sql import commit_rows as sql
+from perdure.adapters.sql.audit_pending import keep
 from perdure.adapters.sql.counters import EVENTS, INBOX, take
 from perdure.adapters.sql.dialect import Session, Write
 from perdure.adapters.sql.encode import dumps, loads
 from perdure.adapters.sql.plan import Opening
 from perdure.adapters.sql.statements import Row, Sql, among
 from perdure.adapters.sql.tables import inbox, runs, waits
+from perdure.identity.audit import Entry
 from perdure.ids import Key, RunId, derived_id
 from perdure.stores.inbox import Delivered, Emission
 
@@ -90,7 +92,7 @@ def lock_events(session: Session) -> None:
     take(session, EVENTS)
 
 
-def emit(session: Session, emission: Emission, at: str) -> Delivered:
+def emit(session: Session, emission: Emission, at: str, entry: Entry | None = None) -> Delivered:
     """Give an event to every wait at its addresses that has none coming, or keep it."""
     lock_events(session)
     event_id = f"event:{emission.id}"
@@ -105,6 +107,7 @@ def emit(session: Session, emission: Emission, at: str) -> Delivered:
     reached = tuple(dict.fromkeys(RunId(run_id) for *_, run_id in waiting))
     number = take(session, INBOX)
     session.write([Write(sql.ADD_MESSAGE, _rows(event_id, number, emission, at, reached))])
+    keep(session, entry)
     return Delivered(reached)
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, bindparam, exists, literal_column, select, update
 
 from perdure.adapters.sql import commit_rows as sql
+from perdure.adapters.sql.audit_pending import SqlPlaneAudit, keep
 from perdure.adapters.sql.counters import INBOX, take
 from perdure.adapters.sql.dialect import Session, Write
 from perdure.adapters.sql.encode import bytes_of, json_of
@@ -15,6 +16,7 @@ from perdure.adapters.sql.statements import Row, Rows, Sql
 from perdure.adapters.sql.tables import UNTAKEN, inbox
 from perdure.adapters.sql.writer import Mailed, Writer
 from perdure.errors import CommandNotFound, DuplicateCommand
+from perdure.identity.audit import Entry
 from perdure.ids import Key, RunId
 from perdure.stores.inbox import Accepted, Delivered, Delivery, Emission, Message
 
@@ -67,12 +69,18 @@ _SETTLE: Final = Sql(
 class SqlInbox:
     """Messages on their way to runs, each taken once."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, audit: SqlPlaneAudit) -> None:
         """Read by `reader`, write by `writer`."""
-        self._reader, self._writer = reader, writer
+        self._reader, self._writer, self._audit = reader, writer, audit
 
     async def put(
-        self, message: Message, *, body_hash: str, at: str, disposition: str = "pending"
+        self,
+        message: Message,
+        *,
+        body_hash: str,
+        at: str,
+        disposition: str = "pending",
+        entry: Entry | None = None,
     ) -> Accepted:
         """Take a command in. Raises `DuplicateCommand` for the same id with another body."""
 
@@ -85,10 +93,13 @@ class SqlInbox:
             number = take(session, INBOX)
             row = _row(message, number, body_hash, at, disposition)
             session.write([Write(sql.ADD_MESSAGE, [row])])
+            keep(session, entry)
             mailed = (message.run_id,) if disposition == "pending" else ()
             return Mailed(Accepted(number, duplicate=False), mailed)
 
-        return await self._writer.work(work, due=at, at=at)
+        accepted = await self._writer.work(work, due=at, at=at)
+        self._audit.kept(entry)
+        return accepted
 
     async def claim(
         self, holder: str, *, now: str, until: str, limit: int, run_id: RunId | None = None
@@ -119,14 +130,16 @@ class SqlInbox:
             raise CommandNotFound
         return Delivery(*row)
 
-    async def emit(self, emission: Emission, *, at: str) -> Delivered:
+    async def emit(self, emission: Emission, *, at: str, entry: Entry | None = None) -> Delivered:
         """Give an event to every open wait at its addresses, or keep it where there is none."""
 
         def work(session: Session) -> Mailed[Delivered]:
-            delivered = emit(session, emission, at)
+            delivered = emit(session, emission, at, entry)
             return Mailed(delivered, delivered.run_ids)
 
-        return await self._writer.work(work, due=at, at=at)
+        delivered: Delivered = await self._writer.work(work, due=at, at=at)
+        self._audit.kept(entry)
+        return delivered
 
     async def sweep(self, *, now: str) -> int:
         """Forget kept events whose time is over."""

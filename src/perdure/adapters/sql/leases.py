@@ -1,34 +1,26 @@
 """Leases of processes that are gone: void at the opening of a plane that nobody else can hold."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from sqlalchemy import literal, update
+from sqlalchemy import literal_column, update
 
 from perdure.adapters.sql.dialect import Session
 from perdure.adapters.sql.statements import Sql
-from perdure.adapters.sql.tables import inbox, outbox, runs
+from perdure.adapters.sql.tables import BORN, PENDING, UNTAKEN, inbox, outbox, runs
 
-_VOID: Final = (
-    # A retry that waits for its time has no holder, and goes on waiting.
-    Sql(
-        update(outbox)
-        .where(outbox.c.holder.is_not(None), outbox.c.disposition == literal("pending"))
-        .values(lease_until=literal(""))
-    ),
-    Sql(
-        update(inbox)
-        .where(inbox.c.holder.is_not(None), inbox.c.disposition == literal("pending"))
-        .values(lease_until=literal(""))
-    ),
-    Sql(
-        update(runs)
-        .where(runs.c.holder.is_not(None), runs.c.ready == literal(1))
-        .values(lease_until=literal(""))
-    ),
+_TAKEN_BACK: Final[Mapping[str, Any]] = {"lease_until": literal_column("''")}  # before all times
+# A retry that waits for its time has no holder, and goes on waiting.
+_VOID_EFFECTS: Final = Sql(
+    update(outbox).where(PENDING, outbox.c.holder.is_not(None)).values(_TAKEN_BACK)
 )
+_VOID_MESSAGES: Final = Sql(
+    update(inbox).where(UNTAKEN, inbox.c.holder.is_not(None)).values(_TAKEN_BACK)
+)
+_VOID_BIRTHS: Final = Sql(update(runs).where(BORN, runs.c.holder.is_not(None)).values(_TAKEN_BACK))
 
 
 def void_leases(session: Session) -> None:
     """Take every lease back: whoever held one was another process, and this one is alone."""
-    for statement in _VOID:
+    for statement in (_VOID_EFFECTS, _VOID_MESSAGES, _VOID_BIRTHS):
         session.run(statement)

@@ -31,6 +31,7 @@ class Notices:
         """Reach the database of `engine`, over connections of its own."""
         _, self._address = engine.dialect.create_connect_args(engine.url)
         self._listeners: dict[str, list[Hint]] = {}
+        self._unheard: list[Callable[[], None]] = []
         self._pending: dict[str, dict[RunId, None]] = {}
         self._more = anyio.Event()
         self._pid: int | None = None  # of the connection that tells: what it said needs no hearing
@@ -42,8 +43,14 @@ class Notices:
         def stop() -> None:
             with suppress(KeyError, ValueError):
                 self._listeners[schema].remove(hint)
+                if not self._listeners[schema]:
+                    del self._listeners[schema]
 
         return stop
+
+    def on_unheard(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when another process tells of a plane that nobody listens for here."""
+        self._unheard.append(listener)
 
     def tell(self, schema: str, run_ids: Iterable[RunId]) -> None:
         """Let other processes know of these runs, soon. What waits already is told once."""
@@ -83,6 +90,8 @@ class Notices:
         await connection.execute(f"LISTEN {CHANNEL}")
         for schema in tuple(self._listeners):  # whatever was said while nobody heard
             self._hint(schema, None)
+        for listener in self._unheard:
+            listener()
         async for notice in connection.notifies():
             if notice.pid != self._pid:
                 self._heard(notice.payload)
@@ -97,8 +106,12 @@ class Notices:
                 self._hint(told["plane"], RunId(run_id))
 
     def _hint(self, schema: str, run_id: RunId | None) -> None:
-        for hint in tuple(self._listeners.get(schema, ())):
+        hints = tuple(self._listeners.get(schema, ()))
+        for hint in hints:
             hint(run_id)
+        if not hints:
+            for listener in self._unheard:
+                listener()
 
 
 def payloads_of(schema: str, run_ids: Sequence[RunId]) -> list[str]:

@@ -67,7 +67,7 @@ _IGNORED: Final = Sql(
     .where(*_THIS, outbox.c.disposition == literal_column("'withdrawn'"))
     .values(disposition=bindparam("told"))
 )
-_NEXT_DUE: Final = Sql(
+NEXT_DUE: Final = Sql(
     select(outbox.c.lease_until)
     .join(runs, runs.c.pk == outbox.c.run)
     .where(PENDING, runs.c.held_at.is_(None))
@@ -140,7 +140,7 @@ class SqlOutbox:
 
     async def next_due(self) -> str | None:
         """When the earliest retry or lease comes due, or `None`."""
-        row = await self._reader.read(lambda session: session.first(_NEXT_DUE))
+        row = await self._reader.read(lambda session: session.first(NEXT_DUE))
         return None if row is None else row[0]
 
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql import commit_rows as sql
+from perdure.adapters.sql.audit_pending import ADD_ENTRY, entry_row
 from perdure.adapters.sql.dialect import Write
 from perdure.adapters.sql.encode import bytes_of, clean, dumps, effect_bytes, loads, wait_bytes
 from perdure.adapters.sql.header import (
@@ -64,12 +65,17 @@ class Change(NamedTuple):
     rest: Row | None
 
 
+class New(NamedTuple):
+    """What gives out numbers that nobody has had: of runs, and of entries for the audit."""
+
+    pk: Callable[[], int]
+    entry: Callable[[], int]
+
+
 class Plan:
     """The rows of a batch. Its heads run ahead of the database, so that commits of one run chain."""
 
-    def __init__(
-        self, heads: dict[RunId, Head], content: ContentFolder, new_pk: Callable[[], int]
-    ) -> None:
+    def __init__(self, heads: dict[RunId, Head], content: ContentFolder, new: New) -> None:
         """Begin with the heads of the batch's runs, as they are in the database."""
         self.heads = heads
         self.ended: list[RunId] = []
@@ -78,7 +84,7 @@ class Plan:
         self.requests: list[Row] = []
         self.snapshots = 0
         self._content = content
-        self._new_pk = new_pk
+        self._new = new
         self._changes: dict[int, Change] = {}
         self._rows: defaultdict[Rows, list[Row]] = defaultdict(list)
 
@@ -161,7 +167,7 @@ class Plan:
             raise VersionConflict
         offloading = Offloading(self._content, birth.id)
         body, size = offloading.cells(decision.writes)
-        head = Head(self._new_pk(), 1, 0, GENESIS, 0, 0, size, whole=True)
+        head = Head(self._new.pk(), 1, 0, GENESIS, 0, 0, size, whole=True)
         self.heads[birth.id] = head
         self._add(sql.BEAR_RUN, (
             head.pk, *birth_row(birth), *always_row(run, GENESIS, 0),
@@ -171,6 +177,8 @@ class Plan:
         self._offloaded(offloading, run.updated_at)
         if commit.request is not None:
             self.requests.append(request_row(commit.request, birth))
+        if commit.entry is not None:
+            self._add(ADD_ENTRY, entry_row(self._new.entry(), commit.entry))
         return Receipt((), 0, size)
 
     # --- what else a commit carries -------------------------------------------------------------
@@ -250,7 +258,7 @@ _EXACT: Final = frozenset({sql.TAKE_MESSAGE})
 _ORDER: Final = (
     sql.TAKE_MESSAGE, sql.BEAR_RUN, sql.ADD_ARTIFACT, sql.ADD_RECORD, sql.ADD_CELLS, sql.DROP_CELLS,
     sql.ADD_EFFECT, sql.DOUBT_EFFECT, sql.REDO_EFFECT, sql.WITHDRAW_EFFECT, sql.DROP_EFFECT, sql.OPEN_WAIT,
-    sql.CLOSE_WAIT,
+    sql.CLOSE_WAIT, ADD_ENTRY,
 )  # fmt: skip
 
 

@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.sql.agenda import next_due
 from perdure.adapters.sql.artifacts import SqlArtifacts
+from perdure.adapters.sql.audit_pending import SqlPlaneAudit
 from perdure.adapters.sql.batches import Mail, Probe, SqlBatches, Told
 from perdure.adapters.sql.bundles import SqlBundles
 from perdure.adapters.sql.dialect import Database, Facts
@@ -19,18 +21,20 @@ from perdure.adapters.sql.due import DueMark, Note
 from perdure.adapters.sql.inbox import SqlInbox
 from perdure.adapters.sql.leases import void_leases
 from perdure.adapters.sql.migrate import RUNTIME, migrate
-from perdure.adapters.sql.notify import Hint, Notices
 from perdure.adapters.sql.outbox import SqlOutbox
-from perdure.adapters.sql.postgres import PostgresDatabase
+from perdure.adapters.sql.profiles import SqlProfiles, profiles_of_plane
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.runs import SqlRuns
 from perdure.adapters.sql.sqlite import SqliteDatabase
 from perdure.adapters.sql.statements import Sql
 from perdure.adapters.sql.waits import SqlWaits
-from perdure.adapters.sql.writer import Writer
+from perdure.adapters.sql.writer import Company, Writer
 from perdure.errors import StoreFailed
 from perdure.ids import RunId
 from perdure.stores.runs import Committed, Listener
+
+if TYPE_CHECKING:
+    from perdure.adapters.sql.notify import Hint, Notices
 
 _ANSWER: Final = Sql(select(literal(1)))
 
@@ -57,6 +61,7 @@ class Pools:
     readers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="reader")
     )
+    company: Company = field(default_factory=Company)
 
     def close(self) -> None:
         """Let the threads end."""
@@ -77,7 +82,7 @@ class PlaneConfig:
     on_commit: Listener
     pools: Pools
     on_mail: Mail = no_mail
-    on_hint: Hint = no_hint
+    on_hint: "Hint" = no_hint
     note_due: Note | None = None
     probe: Probe = no_probe
     synchronous: str = "FULL"
@@ -94,14 +99,16 @@ class SqlPlane:
         self.database: Final = database
         mark = None if config.note_due is None else DueMark(config.note_due)
         self._batches = SqlBatches(database, content, told, config.probe, mark)
-        self._writer = Writer(self._batches, config.pools.writers, loop)
+        self._writer = Writer(self._batches, config.pools.writers, loop, config.pools.company)
         self._reader = Reader(database, config.pools.readers, loop)
-        self.runs: Final = SqlRuns(self._reader, self._writer, content)
+        self.audit: Final = SqlPlaneAudit(self._reader, self._writer)
+        self.runs: Final = SqlRuns(self._reader, self._writer, content, self.audit)
         self.outbox: Final = SqlOutbox(self._reader, self._writer)
-        self.inbox: Final = SqlInbox(self._reader, self._writer)
+        self.inbox: Final = SqlInbox(self._reader, self._writer, self.audit)
         self.waits: Final = SqlWaits(self._reader)
         self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content)
-        self.bundles: Final = SqlBundles(self._reader, self._writer, content)
+        self.bundles: Final = SqlBundles(self._reader, self._writer, content, self.audit)
+        self.profiles: Final[SqlProfiles] = profiles_of_plane(self._reader, self._writer)
         self._closed = False
         self._at_closing: list[Callable[[], None]] = []
 
@@ -114,6 +121,10 @@ class SqlPlane:
     def alone(self) -> bool:
         """Whether no other process can hold this plane."""
         return self.database.facts.alone
+
+    async def next_due(self) -> str | None:
+        """When the plane has something to do next; the empty text is at once, `None` is never."""
+        return await self._reader.read(next_due)
 
     async def ready(self) -> None:
         """Answer if the store can read and write. Raises `StoreFailed`."""
@@ -159,7 +170,7 @@ async def open_sqlite_plane(folder: Path, config: PlaneConfig) -> SqlPlane:
 
 
 async def open_postgres_plane(
-    engine: Engine, schema: str, artifacts: Path, config: PlaneConfig, notices: Notices | None = None
+    engine: Engine, schema: str, artifacts: Path, config: PlaneConfig, notices: "Notices | None" = None
 ) -> SqlPlane:  # fmt: skip
     """Open the plane in a schema, migrated if it is there, made at its first use if not.
 
@@ -167,6 +178,8 @@ async def open_postgres_plane(
     processes are told and heard by `notices`. Raises `SchemaNewer` where a newer release wrote the
     schema, `StoreFailed` where Postgres is away.
     """
+    # Its driver takes a tenth of a start, and most installations have no Postgres.
+    from perdure.adapters.sql.postgres import PostgresDatabase  # noqa: PLC0415
 
     def opened() -> PostgresDatabase:
         database = PostgresDatabase(
@@ -187,7 +200,7 @@ async def open_postgres_plane(
     return plane
 
 
-def _telling(config: PlaneConfig, schema: str, notices: Notices) -> PlaneConfig:
+def _telling(config: PlaneConfig, schema: str, notices: "Notices") -> PlaneConfig:
     """The same, with other processes told as well."""
 
     def on_commit(batch: Sequence[Committed]) -> None:

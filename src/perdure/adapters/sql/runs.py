@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import bindparam, select, update
 
 from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.sql.audit_pending import SqlPlaneAudit
 from perdure.adapters.sql.dialect import Session, Write
 from perdure.adapters.sql.lists import SHOW_ONE, RunLists, headers_of, rows_of
 from perdure.adapters.sql.loading import Loading
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Rows, Sql
-from perdure.adapters.sql.tables import inbox, ledger, runs
+from perdure.adapters.sql.tables import BORN, inbox, ledger, runs
 from perdure.adapters.sql.verify import verify
 from perdure.adapters.sql.writer import Writer
 from perdure.errors import DuplicateCommand, Invalid, RunNotFound
@@ -43,7 +44,7 @@ _STATE: Final = Sql(
 _BORN: Final = Sql(
     select(runs.c.pk, runs.c.id)
     .where(
-        runs.c.ready == literal_column("1"),
+        BORN,
         runs.c.held_at.is_(None),
         runs.c.lease_until.is_(None) | (runs.c.lease_until <= bindparam("now")),
     )
@@ -63,15 +64,18 @@ _LEASE: Final = Rows(
 class SqlRuns:
     """Runs with their ledger and cells."""
 
-    def __init__(self, reader: Reader, writer: Writer, content: ContentFolder) -> None:
+    def __init__(
+        self, reader: Reader, writer: Writer, content: ContentFolder, audit: SqlPlaneAudit
+    ) -> None:
         """Read by `reader`, write by `writer`; what was off-loaded lies in `content`."""
-        self._reader, self._writer = reader, writer
+        self._reader, self._writer, self._audit = reader, writer, audit
         self._loading = Loading(content)
         self._lists = RunLists()
 
     async def commit(self, commit: Commit) -> Receipt:
         """Write everything that the decision says, all or none; return after it is on disk."""
         receipt: Receipt = await self._writer.put(commit)
+        self._audit.kept(commit.entry)
         return receipt
 
     async def born_of(self, request: Request) -> RunId | None:

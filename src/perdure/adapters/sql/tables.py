@@ -1,6 +1,6 @@
 """The tables of a data plane, and of the control store: what is kept, and what is looked up how."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -238,6 +238,32 @@ counters: Final = Table(
     Column("value", Number, nullable=False),
 )
 
+# What was done here, on its way to the tenant's chain; `n` comes from a counter.
+audit_pending: Final = Table(
+    "audit_pending",
+    PLANE,
+    Column("n", Number, primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+
+def profile_columns() -> list[Column[Any]]:
+    """The columns of endpoint profiles, which the gateway and each plane keep alike."""
+    return [
+        Column("id", Text, primary_key=True),
+        Column("body", Text, nullable=False),  # holds no secret
+        Column("origin", Text, nullable=False),
+        Column("sealed", LargeBinary),
+        Column("key_id", Text),
+        Column("fingerprint", Text),
+        Column("created_at", Text, nullable=False),
+        Column("updated_at", Text, nullable=False),
+    ]
+
+
+profiles: Final = Table("profiles", PLANE, *profile_columns())
+
 planes: Final = Table(
     "planes",
     CONTROL,
@@ -256,3 +282,4 @@ UNDER_WAY: Final = outbox.c.disposition.in_(
     [literal_column("'pending'"), literal_column("'review'")]
 )
 UNTAKEN: Final = inbox.c.disposition == literal_column("'pending'")
+BORN: Final = runs.c.ready == literal_column("1")

@@ -28,13 +28,15 @@ _MORE_DUE: Final = Sql(
         tuple_(*_ORDER) > tuple_(bindparam("after_due"), _AFTER_RUN, bindparam("after_seq")),
     )
 )  # fmt: skip
-_NEXT_DUE: Final = Sql(
+_NEXT: Final = (
     select(waits.c.due)
     .join(runs, runs.c.pk == waits.c.run)
     .where(waits.c.closed_seq.is_(None), waits.c.due.is_not(None), runs.c.held_at.is_(None))
     .order_by(waits.c.due)
     .limit(literal_column("1"))
 )
+NEXT_DUE: Final = Sql(_NEXT)
+NEXT_DUE_AFTER: Final = Sql(_NEXT.where(waits.c.due > bindparam("after")))
 
 
 class SqlWaits:
@@ -59,7 +61,12 @@ class SqlWaits:
             )  # fmt: skip
         return [DueWait(RunId(run_id), Key(key), seq, due) for run_id, key, seq, due in rows]
 
-    async def next_due(self) -> str | None:
-        """When the earliest open wait of a run that is not held comes due, or `None`."""
-        row = await self._reader.read(lambda session: session.first(_NEXT_DUE))
+    async def next_due(self, *, after: str | None = None) -> str | None:
+        """When the earliest open wait of a run that is not held comes due, of those later than `after`."""
+        if after is None:
+            row = await self._reader.read(lambda session: session.first(NEXT_DUE))
+        else:
+            row = await self._reader.read(
+                lambda session: session.first(NEXT_DUE_AFTER, after=after)
+            )
         return None if row is None else row[0]

@@ -1,10 +1,14 @@
 """Who asks, on the wire."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Final
 
-from perdure.api.schemas.fields import Body, JsonObject
+from pydantic import BaseModel, Field
+
+from perdure.api.schemas.fields import JsonObject
 from perdure.identity.principal import Principal, Role
 from perdure.kernel.values import Json
+
+USERS: Final = "users"  # the mode in which there are users
 
 
 class Me(BaseModel):
@@ -14,6 +18,8 @@ class Me(BaseModel):
     principal: JsonObject
     auth: JsonObject
     routing: JsonObject
+    session: JsonObject = Field({}, description="Until when a browser session lasts, at sign-in")
+    actions: list[str] = Field([], description="What whoever asks may do")
 
 
 class Ping(BaseModel):
@@ -25,26 +31,9 @@ class Ping(BaseModel):
     time: str
 
 
-class SignIn(Body):
-    """A user and their token, to be exchanged for a browser session."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    user_id: str = Field(min_length=1, max_length=256)
-    token: str = Field(min_length=1, max_length=4_096)
-    remember: bool = False
-
-
-class SignedOut(BaseModel):
-    """Whether there was a browser session to end."""
-
-    ok: bool
-    deleted: bool
-
-
 def me_of(principal: Principal, mode: str) -> dict[str, Json]:
     """A principal as the wire shows it."""
-    users = mode == "users"
+    users = mode == USERS
     return {
         "ok": True,
         "principal": {

@@ -22,7 +22,8 @@ def doctor(
     Each finding comes with the line that mends it. Ends with 1 if something is wrong; a warning
     is not wrong.
     """
-    from perdure.app.doctor import Level, findings
+    from perdure.app.doctor import findings
+    from perdure.app.findings import Level
     from perdure.app.settings import read_settings
 
     found = findings(read_settings(data_dir=data_dir, url=ctx.obj.url, token=ctx.obj.token))

@@ -23,17 +23,22 @@ def install(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     It may be stopped at any time; the next call goes on.
     """
-    from perdure.app.settings import make_data_folder, models_folder, read_settings
+    from perdure.app.settings import read_settings
     from perdure.features.models.embedded.install import MODEL
-    from perdure.features.models.embedded.install import install as fetch
 
-    settings = read_settings(data_dir=data_dir)
-    make_data_folder(settings)
-    folder = models_folder(settings)
-    with Bar(screen()) as bar:
-        path = fetch(folder, progress=bar.told)
+    path = fetched(read_settings(data_dir=data_dir))
     facts = {"model": MODEL, "path": str(path), "bytes": path.stat().st_size}
     show(facts, as_json, lambda it: f"The model {MODEL} is in {path}")
+
+
+def fetched(settings: "Settings") -> Path:
+    """The built-in model's file, fetched where it is not there. Raises `Unavailable`."""
+    from perdure.app.settings import make_data_folder, models_folder
+    from perdure.features.models.embedded.install import install as fetch
+
+    make_data_folder(settings)
+    with Bar(screen()) as bar:
+        return fetch(models_folder(settings), progress=bar.told)
 
 
 class Bar:

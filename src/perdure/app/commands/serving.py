@@ -1,7 +1,6 @@
 """Commands that keep running: the gateway, a runner alone, and the first steps of a newcomer."""
 
 import socket
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -50,7 +49,11 @@ def serve(
         if settings.auth_token is None:
             on.say(f"The token is in {token_path(settings)}", "dim")
 
-    serve_until_stopped(settings, with_runner=not no_runner, on_ready=ready)
+    def made(token: str) -> None:
+        on.say("The first admin is default/admin. Their token is shown this once:", "bold")
+        on.say(token)
+
+    serve_until_stopped(settings, with_runner=not no_runner, on_ready=ready, on_first_token=made)
     on.say("Stopped.")
 
 
@@ -68,6 +71,7 @@ def runner(data_dir: DataDir = None) -> None:
 
 def quickstart(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What to ask the agent.")] = PROMPT,
+    install_model: Annotated[bool, typer.Option("--install-model", help="Fetch the built-in model first, where it is not here.")] = False,
     host: Host = None, port: Port = None, data_dir: DataDir = None,
 ) -> None:  # fmt: skip
     """Run the gateway, and an agent on it to look at.
@@ -81,12 +85,30 @@ def quickstart(
     level = "warning" if source_of("log_level", {}) == "default" else None
     settings = read_settings(host=host, port=port, data_dir=data_dir, log_level=level)
     check_port(settings)
+    if install_model:
+        have_model(settings)
     from perdure.app.processes import serve_while
 
     on = screen(one=True)
-    token = token_of(settings).get_secret_value()
-    serve_while(settings, partial(tour, settings=settings, token=token, prompt=prompt, on=on))
+
+    async def main(url: str) -> None:
+        token = token_of(
+            settings
+        ).get_secret_value()  # in user mode the first start has just made it
+        await tour(url, settings=settings, token=token, prompt=prompt, on=on)
+
+    serve_while(settings, main)
     on.say(f"\nStopped. Every run is kept in {settings.data_dir}.")
+
+
+def have_model(settings: "Settings") -> None:
+    """Fetch the built-in model, unless it is there and was not touched since it was. Raises `Unavailable`."""
+    from perdure.app.commands.models import fetched
+    from perdure.app.settings import models_folder
+    from perdure.features.models.embedded.install import model_at_hand
+
+    if model_at_hand(models_folder(settings)) is None:
+        fetched(settings)
 
 
 async def tour(url: str, *, settings: "Settings", token: str, prompt: str, on: "Screen") -> None:

@@ -12,8 +12,6 @@ from perdure.features.flows.entries import Override, overrides_of
 from perdure.features.flows.model import CompiledFlow, Function, Home, Link, Node, Wiring
 from perdure.features.flows.nodes import NODES
 from perdure.features.flows.values import MISSING, Pins, picked
-from perdure.features.flows.vars import Vars
-from perdure.kernel.program import View
 from perdure.kernel.values import Json
 
 PROBLEMS_SHOWN: Final = 20  # in one refusal; a hostile flow has as many as it has nodes
@@ -116,11 +114,10 @@ class _Compiler:
 
     def _constants(self, order: Iterable[str]) -> Mapping[str, Json]:
         """What literal nodes give out, so that no run computes them."""
-        nothing = Vars(View({}))
         return {
-            node.id: node.kind.compute(node, {}, nothing)
+            node.id: node.kind.constant(node)
             for node in (self.nodes[node_id] for node_id in order)
-            if isinstance(node.kind, Function) and node.kind.constant
+            if isinstance(node.kind, Function) and node.kind.constant is not None
         }
 
     # --- wiring ------------------------------------------------------------------------------

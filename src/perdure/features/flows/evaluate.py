@@ -4,6 +4,7 @@ from perdure.features.flows.faults import VALUE_ERRORS, BoundReached, NodeFault
 from perdure.features.flows.model import Function, Node, Wiring
 from perdure.features.flows.values import MISSING, Allowance, Pins, picked
 from perdure.features.flows.vars import Vars
+from perdure.kernel.program import Moment
 from perdure.kernel.values import Json
 
 
@@ -16,7 +17,9 @@ class ComputeFault(NodeFault):
         super().__init__(why)
 
 
-def resolved(node: Node, entry: str | None, vars: Vars, allowance: Allowance) -> Pins:
+def resolved(
+    node: Node, entry: str | None, vars: Vars, moment: Moment, allowance: Allowance
+) -> Pins:
     """All that a node in the order of execution sees when it is entered by `entry`.
 
     A connected pin wins, even over a null; then the default of a declared pin; then what is
@@ -28,7 +31,11 @@ def resolved(node: Node, entry: str | None, vars: Vars, allowance: Allowance) ->
     made: Pins = {}
     for pure in wiring.cone:
         made[pure.id] = computed(
-            pure, _gathered(dict(pure.wiring.presets), pure.wiring, made, vars), vars, allowance
+            pure,
+            _gathered(dict(pure.wiring.presets), pure.wiring, made, vars),
+            vars,
+            moment,
+            allowance,
         )
     _gathered(pins, wiring, made, vars)
     for pin, value in wiring.spares:
@@ -48,11 +55,11 @@ def _gathered(pins: Pins, wiring: Wiring, made: Pins, vars: Vars) -> Pins:
     return pins
 
 
-def computed(node: Node, pins: Pins, vars: Vars, allowance: Allowance) -> Json:
+def computed(node: Node, pins: Pins, vars: Vars, moment: Moment, allowance: Allowance) -> Json:
     """What a function-like node makes of its pins. Raises `ComputeFault`, `BoundReached`."""
     assert isinstance(node.kind, Function)
     try:
-        value = node.kind.compute(node, pins, vars)
+        value = node.kind.compute(node, pins, vars, moment)
         if not node.kind.shares:
             allowance.spend(value)
     except BoundReached:

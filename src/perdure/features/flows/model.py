@@ -103,7 +103,7 @@ class Answer(NamedTuple):
     hold: Json
 
 
-Compute = Callable[["Node", Pins, Vars], Json]
+Compute = Callable[["Node", Pins, Vars, Moment], Json]
 
 
 class Function(NamedTuple):
@@ -114,7 +114,7 @@ class Function(NamedTuple):
 
     compute: Compute
     shares: bool = False
-    constant: bool = False  # the same value always, known when the flow is compiled
+    constant: Callable[["Node"], Json] | None = None  # makes it already when the flow is compiled
     exits: tuple[str, ...] = (PLAIN,)
 
 
@@ -140,12 +140,22 @@ NodeType = Function | Exec | Control
 
 def of_pins(compute: Callable[[Pins], Json], *, shares: bool = False) -> Function:
     """A function of the pins alone."""
-    return Function(lambda _node, pins, _vars: compute(pins), shares)
+    return Function(lambda _node, pins, _vars, _moment: compute(pins), shares)
+
+
+def of_drawing(constant: Callable[["Node"], Json]) -> Function:
+    """A value that is known when the flow is compiled."""
+    return Function(lambda node, _pins, _vars, _moment: constant(node), True, constant)
+
+
+def of_moment(compute: Callable[[Pins, Moment], Json]) -> Function:
+    """A function of the pins and of the time or the chance of the moment."""
+    return Function(lambda _node, pins, _vars, moment: compute(pins, moment))
 
 
 def of_node(compute: Callable[["Node", Pins], Json], *, shares: bool = False) -> Function:
     """A function of the pins and of how the node is drawn."""
-    return Function(lambda node, pins, _vars: compute(node, pins), shares)
+    return Function(lambda node, pins, _vars, _moment: compute(node, pins), shares)
 
 
 # --- how nodes hang together -------------------------------------------------------------------

@@ -123,8 +123,8 @@ class FlowProgram:
                 self._control(turn, position, place, node, control)
             case Function():
                 vars, allowance = Vars(turn, last_cell(position)), Allowance()
-                pins = resolved(node, place.via, vars, allowance)
-                output = computed(node, pins, vars, allowance)
+                pins = resolved(node, place.via, vars, turn.moment, allowance)
+                output = computed(node, pins, vars, turn.moment, allowance)
                 self._pass(turn, position, place, node, Passed(output))
             case Exec():
                 self._act(turn, position, place, node, node.kind)
@@ -169,7 +169,7 @@ class FlowProgram:
 
     def _visit(self, turn: Turn, position: str, place: Place, node: Node) -> Visit:
         vars = Vars(turn, last_cell(position))
-        pins = resolved(node, place.via, vars, Allowance())
+        pins = resolved(node, place.via, vars, turn.moment, Allowance())
         return Visit(node, pins, vars, turn.moment, self.flow.home)
 
     # --- control nodes -----------------------------------------------------------------------
@@ -181,7 +181,7 @@ class FlowProgram:
         pins: Pins = {}
         vars = Vars(turn, last_cell(position))
         if not place.back or control.rereads:
-            pins = resolved(node, place.via, vars, Allowance())
+            pins = resolved(node, place.via, vars, turn.moment, Allowance())
         visit = Visit(node, pins, vars, turn.moment, self.flow.home)
         if place.back:
             depth = place.depth - 1

@@ -5,16 +5,16 @@ from typing import Annotated, Final
 
 from fastapi import File, Form, Query, Response, UploadFile
 
-from perdure.api.deps import CurrentRuntime, NewCommand, require
+from perdure.api.deps import CurrentRuntime, EntryInside, NewCommand, require
 from perdure.api.routing import PREFIX, answers, json_of, resource
 from perdure.api.schemas.fields import NamePath
 from perdure.features.flows import schemas as shown
-from perdure.identity.access import ADMIN, USER, Rule, rule
+from perdure.identity.access import ADMIN, USER, Recorded, Rule, rule
 from perdure.services import bundles
 
 ACTIONS: Final[Mapping[str, Rule]] = {
     "bundle:read": rule(USER, ADMIN),
-    "bundle:write": rule(USER, ADMIN, audited=True),
+    "bundle:write": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
 }
 
 router = resource("bundles", f"{PREFIX}/bundles")
@@ -39,19 +39,20 @@ async def upload_bundle(
     file: Annotated[UploadFile, File()],
     runtime: CurrentRuntime,
     key: NewCommand,
+    entry: EntryInside,
     overwrite: Annotated[bool, Form()] = False,
     reload: Annotated[bool, Form()] = True,
 ) -> Response:
     """Install a bundle. The same bytes again change nothing and are answered alike."""
     content = await file.read()
-    installed = await bundles.upload(runtime, content, overwrite=overwrite, key=key)
+    installed = await bundles.upload(runtime, content, overwrite=overwrite, key=key, entry=entry)
     return json_of(shown.uploaded_of(*installed))
 
 
 @router.post("/reload", dependencies=[require("bundle:write")], responses=answers(shown.Reloaded))
-async def reload_bundles(runtime: CurrentRuntime) -> Response:
+async def reload_bundles(runtime: CurrentRuntime, entry: EntryInside) -> Response:
     """Say what is installed. Nothing has to be loaded again: what is installed is there at once."""
-    return json_of(shown.ids_of(await bundles.ids(runtime)))
+    return json_of(shown.ids_of(await bundles.reload(runtime, entry)))
 
 
 @router.get(
@@ -72,11 +73,14 @@ async def read_bundle(
 async def remove_bundle(
     bundle_id: NamePath,
     runtime: CurrentRuntime,
+    entry: EntryInside,
     bundle_version: Version = None,
     reload: bool = True,
 ) -> Response:
     """Take one version of a bundle, or all, off the list. Runs that are pinned to them go on."""
-    return json_of(shown.removed_of(*await bundles.remove(runtime, bundle_id, bundle_version)))
+    return json_of(
+        shown.removed_of(*await bundles.remove(runtime, bundle_id, bundle_version, entry))
+    )
 
 
 @router.get(
@@ -109,11 +113,14 @@ async def read_input_schema(
     responses=answers(shown.Marked, 404, body=True),
 )
 async def deprecate_bundle(
-    bundle_id: NamePath, runtime: CurrentRuntime, body: shown.Deprecate | None = None
+    bundle_id: NamePath,
+    runtime: CurrentRuntime,
+    entry: EntryInside,
+    body: shown.Deprecate | None = None,
 ) -> Response:
     """Let a flow, or all of a bundle, take no new runs."""
     asked = body or shown.Deprecate()
-    mark = await bundles.deprecate(runtime, bundle_id, asked.flow_id, asked.reason)
+    mark = await bundles.deprecate(runtime, bundle_id, asked.flow_id, asked.reason, entry)
     return json_of(shown.marked_of(bundle_id, asked.flow_id, mark))
 
 
@@ -123,9 +130,12 @@ async def deprecate_bundle(
     responses=answers(shown.Unmarked, 404, body=True),
 )
 async def undeprecate_bundle(
-    bundle_id: NamePath, runtime: CurrentRuntime, body: shown.Undeprecate | None = None
+    bundle_id: NamePath,
+    runtime: CurrentRuntime,
+    entry: EntryInside,
+    body: shown.Undeprecate | None = None,
 ) -> Response:
     """Let it take new runs again."""
     asked = body or shown.Undeprecate()
-    removed = await bundles.undeprecate(runtime, bundle_id, asked.flow_id)
+    removed = await bundles.undeprecate(runtime, bundle_id, asked.flow_id, entry)
     return json_of(shown.unmarked_of(bundle_id, asked.flow_id, removed))

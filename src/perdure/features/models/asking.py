@@ -45,7 +45,7 @@ def asked(payload: Json, target: Target) -> Asked | Failed:
     notices = _notices(payload, fit.left_out)
     if target.provider is None:
         return _of_the_embedded(payload, target, fit.messages, notices)
-    body = body_of(target.model, fit.messages, payload, renamed_max=target.name == "openai")
+    body = body_of(target.model, fit.messages, payload, renamed_max=target.family == "openai")
     return Asked(body, notices)
 
 

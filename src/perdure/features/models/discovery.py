@@ -9,6 +9,7 @@ import anyio
 from perdure.errors import NotFound
 from perdure.features.models.answer import clean, parsed
 from perdure.features.models.effects import Embedded
+from perdure.features.models.mask import Mask
 from perdure.features.models.providers import EMBEDDED, known
 from perdure.features.models.settings import (
     OUTPUT_TEXT,
@@ -18,12 +19,15 @@ from perdure.features.models.settings import (
     setting_of,
 )
 from perdure.kernel.values import Json
+from perdure.runtimes.endpoints import Endpoints, Held
+from perdure.stores.endpoints import PREFIX, EndpointRefused, Use
 from perdure.stores.http import Http, HttpFailed
 
 ASK_S: Final = 2.0
 MODELS_MAX: Final = 2_000  # of one provider; the rest is left out and counted
 EMBEDDED_CONTEXT: Final = 4096
 NAME_MAX: Final = 80
+NO_SUCH: Final = "there is no such provider"
 
 
 class Listing(NamedTuple):
@@ -67,7 +71,7 @@ class Catalog:
         provider = self.config.providers.get(name)
         if provider is None:
             raise NotFound(f"the provider {name!r} is not configured; set {setting_of(name)}")
-        return await _models_of(provider, http)
+        return await models_of(provider, provider.http or http)
 
     def _provider(self, name: str, listing: Listing, include_models: bool) -> dict[str, Json]:
         about = known(name)
@@ -96,7 +100,41 @@ class Catalog:
                 "tool_support": "prompted", "structured_output": "native", "source": EMBEDDED}  # fmt: skip
 
 
-async def _models_of(provider: Provider, http: Http) -> Listing:
+async def endpoint_listing(asking: Endpoints, name: str, actor: str, http: Http) -> Listing:
+    """Ask the provider of an endpoint profile for its models. Raises `NotFound`."""
+    try:
+        endpoint = await asking.open(name.removeprefix(PREFIX), Use(actor, "model discovery"))
+    except EndpointRefused as refused:
+        if refused.code == "endpoint_not_found":
+            raise NotFound(NO_SUCH) from None
+        return Listing((), refused.detail)
+    listing = await models_of(Provider(endpoint.name, endpoint.base_url, endpoint.api_key), http)
+    allowed = endpoint.allowed_models
+    if not allowed:
+        return listing
+    # What the profile allows can be named, whether the provider lists it or not.
+    return Listing(allowed, listing.problem)
+
+
+def endpoint_item(held: Held, *, include_models: bool) -> dict[str, Json]:
+    """Describe an endpoint profile as a provider, without asking it: that would use its key."""
+    profile = held.profile
+    return {
+        "id": held.name, "label": profile.display_name, "provider": held.name, "name": held.name,
+        "display_name": profile.display_name, "type": "llm", "model_count": len(profile.allowed_models),
+        "status": "available" if profile.enabled else "unavailable", "description": profile.description,
+        "local_provider": False, "authentication_required": profile.sealed is not None,
+        "supported_features": ["chat", "structured_output", "tools", "streaming"],
+        "installation_extras": None,
+        "models": list(profile.allowed_models) if include_models else [],
+        "provider_endpoint_profile": profile.id, "scope": held.scope.value,
+        **({} if profile.enabled else {"problem": "the profile is off"}),
+    }  # fmt: skip
+
+
+async def models_of(provider: Provider, http: Http) -> Listing:
+    """Ask a provider for its models. Its key goes to its own address, and is in nothing that comes back."""
+    mask = Mask(provider.api_key)
     headers = {"authorization": f"Bearer {provider.api_key}"} if provider.api_key else {}
     try:
         reply = await http.send(
@@ -111,6 +149,8 @@ async def _models_of(provider: Provider, http: Http) -> Listing:
     if not isinstance(rows, list):
         return Listing((), "its list of models is not readable")
     models = [
-        clean(it["id"]) for it in rows if isinstance(it, dict) and isinstance(it.get("id"), str)
+        mask.text(clean(it["id"]))
+        for it in rows
+        if isinstance(it, dict) and isinstance(it.get("id"), str)
     ]
     return Listing(tuple(models[:MODELS_MAX]), None, max(0, len(models) - MODELS_MAX))

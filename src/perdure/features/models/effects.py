@@ -12,18 +12,21 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from perdure.errors import Unavailable
 from perdure.features.models.announcer import Announcer
 from perdure.features.models.answer import Answer, BadAnswer, Said, parsed
 from perdure.features.models.asking import Asked, asked
+from perdure.features.models.mask import Mask
 from perdure.features.models.openai import Events, data_of, failure_of
 from perdure.features.models.providers import EMBEDDED
-from perdure.features.models.routing import Target, routed
+from perdure.features.models.routing import Target, endpoint_asked, routed, to_endpoint
 from perdure.features.models.settings import ModelsConfig
 from perdure.features.models.toolless import read_back
 from perdure.ids import StepId
 from perdure.kernel.model import Effect, EffectClass, Failed, Ok, Outcome, Unknown
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext, EffectKind
+from perdure.stores.endpoints import EndpointRefused, Use
 from perdure.stores.http import Http, HttpFailed, Streamed
 
 TIMEOUT_S: Final = 300.0
@@ -39,6 +42,13 @@ class Address(NamedTuple):
     base_url: str
     api_key: str
     http: Http
+
+
+class Way(NamedTuple):
+    """Who is asked, and where."""
+
+    target: Target
+    address: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +74,7 @@ async def _call(
 ) -> Outcome:
     """Answer one request: route it, ask, and tell what came. Never raises for what a provider sent."""
     payload = effect.payload if isinstance(effect.payload, dict) else {}
-    provider, model = str(payload.get("provider") or ""), str(payload.get("model") or "")
-    target = routed(
-        provider, model, config, embedded_model=None if embedded is None else embedded.model
-    )
+    target = await _target(payload, context, config, embedded)
     if isinstance(target, Failed):
         return target
     question = asked(effect.payload, target)
@@ -76,9 +83,25 @@ async def _call(
     address = await _address(target, context, embedded)
     if isinstance(address, Failed):
         return address
+    mask = Mask(address.api_key)
+    hidden = context._replace(
+        publish=lambda delta: context.publish(delta._replace(text=mask.text(delta.text)))
+    )
+    return _masked(await _answered(effect, question, Way(target, address), hidden), mask)
+
+
+def _masked(outcome: Outcome, mask: Mask) -> Outcome:
+    """The outcome without the key, whatever the provider said."""
+    if isinstance(outcome, Ok):
+        return outcome._replace(result=mask.json(outcome.result))
+    return outcome._replace(detail=mask.text(outcome.detail))
+
+
+async def _answered(effect: Effect, question: Asked, way: Way, context: EffectContext) -> Outcome:
+    """Ask, and tell what came."""
     began = context.clock.monotonic()
     try:
-        said = await _ask(question, address, effect.timeout_s or TIMEOUT_S, context)
+        said = await _ask(question, way.address, effect.timeout_s or TIMEOUT_S, context)
     except HttpFailed as failed:
         return outcome_of(failed)
     except BadAnswer as bad:
@@ -86,14 +109,33 @@ async def _call(
     if isinstance(said, Failed):
         return said
     took_ms = round((context.clock.monotonic() - began) * 1000, 3)
-    return _told(payload, question, said, Served(target, address, took_ms, context.step_id))
+    return _told(effect.payload, question, said, Served(*way, took_ms, context.step_id))
+
+
+async def _target(
+    payload: Json, context: EffectContext, config: ModelsConfig, embedded: Embedded | None
+) -> Target | Failed:
+    """Who answers. An endpoint profile is opened now, for this call, and nothing serves in its place."""
+    provider, model = str(payload.get("provider") or ""), str(payload.get("model") or "")
+    asked_for = endpoint_asked(provider, model, config)
+    if asked_for is None:
+        model_here = None if embedded is None else embedded.model
+        return routed(provider, model, config, embedded_model=model_here)
+    use = Use(context.run.actor_id, "llm_call", context.run.id, context.key)
+    try:
+        return to_endpoint(await context.endpoints.open(asked_for[0], use), asked_for[1])
+    except EndpointRefused as refused:
+        return Failed(refused.code, refused.detail)
+    except Unavailable as away:
+        return Failed("endpoint_unavailable", away.detail, retryable=True)
 
 
 async def _address(
     target: Target, context: EffectContext, embedded: Embedded | None
 ) -> Address | Failed:
     if target.provider is not None:
-        return Address(target.provider.base_url, target.provider.api_key, context.http)
+        http = target.provider.http or context.http
+        return Address(target.provider.base_url, target.provider.api_key, http)
     assert embedded is not None, "routing names the embedded model only where there is one"
     return await embedded.address()
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from perdure.features.models.discovery import Catalog
 from perdure.features.models.effects import Embedded, llm_call_kind
 from perdure.features.models.embedded.server import EmbeddedServer
-from perdure.features.models.routes import routes
+from perdure.features.models.routes import ACTIONS, profile_routes, routes
 from perdure.features.models.settings import ModelsConfig
 from perdure.registry.feature import Feature
 
@@ -26,6 +26,7 @@ def models_feature(config: ModelsConfig, embedded: EmbeddedServer | None) -> Fea
     return Feature(
         name="models",
         effects={"llm_call": llm_call_kind(config, served)},
-        routers=(routes(Catalog(config, served)),),
+        routers=(routes(Catalog(config, served)), profile_routes(config)),
+        actions=ACTIONS,
         lifespan=lifespan,
     )

@@ -16,6 +16,7 @@ from perdure.features.models.settings import (
     setting_of,
 )
 from perdure.kernel.model import Failed
+from perdure.stores.endpoints import Endpoint, endpoint_in
 
 NOT_CONFIGURED = "provider_not_configured"
 
@@ -27,6 +28,36 @@ class Target(NamedTuple):
     model: str
     provider: Provider | None
     unasked: bool = False
+
+    @property
+    def family(self) -> str:
+        """Whose words the provider speaks."""
+        return (self.provider.family if self.provider else "") or self.name
+
+
+def endpoint_asked(provider: str, model: str, config: ModelsConfig) -> tuple[str, str] | None:
+    """The endpoint profile that is to answer, and the model that is named for it; `None` where it is another."""
+    default_name, _, default_model = config.routes.get(OUTPUT_TEXT, "").partition("/")
+    name = provider or default_name
+    profile_id = endpoint_in(name)
+    if profile_id is None:
+        return None
+    return profile_id, model or (default_model if name == default_name else "")
+
+
+def to_endpoint(endpoint: Endpoint, model: str) -> Target | Failed:
+    """The target that an endpoint profile is, for a model that it allows."""
+    allowed = endpoint.allowed_models
+    if not model and len(allowed) == 1:
+        model = allowed[0]
+    if not model:
+        return Failed("model_not_configured", f"no model is named for {endpoint.name}")
+    if allowed and model not in allowed:
+        return Failed("model_not_allowed", f"{endpoint.name} does not allow the model {model!r}")
+    provider = Provider(
+        endpoint.name, endpoint.base_url, endpoint.api_key, family=endpoint.provider_family
+    )
+    return Target(endpoint.name, model, provider)
 
 
 def routed(
@@ -59,6 +90,4 @@ def _embedded(model: str, embedded_model: str | None, *, unasked: bool) -> Targe
 
 
 def _no_address(name: str) -> str:
-    if name.startswith("endpoint:"):
-        return f"there is no endpoint profile {name!r}"
     return f"the provider {name!r} has no address; set {setting_of(name)}"

@@ -120,7 +120,7 @@ def _is_json(value: Json) -> None:
 def test_a_function_makes_json_or_faults(type: str, pins: Pins, data: Pins) -> None:
     visit, before = _visit(type, pins, data), repr((pins, data))
     try:
-        _is_json(computed(visit.node, pins, visit.vars, Allowance()))
+        _is_json(computed(visit.node, pins, visit.vars, visit.moment, Allowance()))
     except (NodeFault, BoundReached) as fault:
         assert str(fault)
     assert repr((pins, data)) == before, "what it is shown stays as it is"

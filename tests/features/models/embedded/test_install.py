@@ -16,6 +16,7 @@ from perdure.features.models.embedded.install import (
     Progress,
     Source,
     install,
+    model_at_hand,
     model_path,
     quiet,
 )
@@ -48,8 +49,24 @@ def test_the_file_is_there_and_nothing_else(tmp_path: Path) -> None:
     path = have(tmp_path / "models", shop, lambda doing, done, total: seen.append((done, total)))
     assert path == model_path(tmp_path / "models", SOURCE)
     assert path.read_bytes() == CONTENT
-    assert sorted(it.name for it in path.parent.iterdir()) == [".lock", "tiny.gguf"]
+    assert sorted(it.name for it in path.parent.iterdir()) == [
+        ".lock",
+        ".tiny.gguf.checked",
+        "tiny.gguf",
+    ]
     assert seen[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_a_file_is_at_hand_until_something_touches_it(tmp_path: Path) -> None:
+    assert model_at_hand(tmp_path, SOURCE) is None
+    path = have(tmp_path, Shop())
+    assert model_at_hand(tmp_path, SOURCE) == path
+    path.write_bytes(CONTENT[::-1])
+    assert model_at_hand(tmp_path, SOURCE) is None
+    have(tmp_path, Shop())
+    assert (model_at_hand(tmp_path, SOURCE), path.read_bytes()) == (path, CONTENT)
+    path.unlink()
+    assert model_at_hand(tmp_path, SOURCE) is None
 
 
 def test_a_second_call_fetches_nothing(tmp_path: Path) -> None:

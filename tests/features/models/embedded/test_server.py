@@ -30,7 +30,7 @@ async def asker() -> AsyncGenerator[Asker]:
 
 @pytest.fixture
 async def server(asker: Asker) -> AsyncGenerator[EmbeddedServer]:
-    it = EmbeddedServer(embedded_file(), asker.http)
+    it = EmbeddedServer(embedded_file(), asker.own)
     yield it
     await it.close()
 
@@ -171,7 +171,7 @@ from perdure.adapters.egress import Egress
 from perdure.features.models.embedded.server import EmbeddedServer
 
 async def main():
-    server = EmbeddedServer(Path(sys.argv[1]), Egress().bound())
+    server = EmbeddedServer(Path(sys.argv[1]), Egress().own)
     await server.address()
     print(json.dumps(server.pid), flush=True)
     await anyio.sleep_forever()
@@ -194,7 +194,7 @@ async def test_it_dies_with_its_parent() -> None:
 async def test_a_missing_file_is_told_with_the_command_that_helps(
     asker: Asker, tmp_path: Path
 ) -> None:
-    failed = await EmbeddedServer(tmp_path / "none.gguf", asker.http).address()
+    failed = await EmbeddedServer(tmp_path / "none.gguf", asker.own).address()
     assert isinstance(failed, Failed)
     assert failed.code == "model_not_installed"
     assert "perdure models install" in failed.detail
@@ -204,7 +204,7 @@ async def test_a_file_that_is_no_model_is_a_failure_and_leaves_no_process(
     asker: Asker, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.gguf").write_bytes(b"no model")
-    server = EmbeddedServer(tmp_path / "bad.gguf", asker.http)
+    server = EmbeddedServer(tmp_path / "bad.gguf", asker.own)
     failed = await server.address()
     assert isinstance(failed, Failed)
     assert failed.code == "embedded_failed"
@@ -228,7 +228,7 @@ async def test_a_child_that_cannot_serve_is_told(
     child = tmp_path / "child.py"
     child.write_text(script)
     monkeypatch.setattr(serving, "CHILD", child)
-    failed = await EmbeddedServer(embedded_file(), asker.http).address()
+    failed = await EmbeddedServer(embedded_file(), asker.own).address()
     assert isinstance(failed, Failed)
     assert (failed.code, says in failed.detail) == (code, True)
 
@@ -250,14 +250,14 @@ async def test_a_start_that_takes_too_long_leaves_no_process(
     asker: Asker, slow_child: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "START_S", 3.0)
-    failed = await EmbeddedServer(embedded_file(), asker.http).address()
+    failed = await EmbeddedServer(embedded_file(), asker.own).address()
     assert isinstance(failed, Failed)
     assert failed.retryable
     await gone(int(slow_child.read_text()))
 
 
 async def test_a_start_that_is_given_up_leaves_no_process(asker: Asker, slow_child: Path) -> None:
-    server = EmbeddedServer(embedded_file(), asker.http)
+    server = EmbeddedServer(embedded_file(), asker.own)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.address)
         with anyio.fail_after(30):

@@ -3,22 +3,17 @@
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.model import Function, Node, NodeType
-from perdure.features.flows.values import Pins, texts_in
-from perdure.features.flows.vars import Vars
+from perdure.features.flows.model import Node, NodeType, of_drawing
+from perdure.features.flows.values import texts_in
 from perdure.kernel.values import Json
 
 
-def _value(node: Node, _pins: Pins, _vars: Vars) -> Json:
-    return {"value": node.data.get("literalValue")}
-
-
-def _tools(node: Node, _pins: Pins, _vars: Vars) -> Json:
+def _tools(node: Node) -> Json:
     value = node.data.get("literalValue")
     return {"tools": texts_in(value) if isinstance(value, list) else []}
 
 
-LITERAL = Function(_value, shares=True, constant=True)
+LITERAL = of_drawing(lambda node: {"value": node.data.get("literalValue")})
 
 TYPES: Final[Mapping[str, NodeType]] = {
     "literal_string": LITERAL,
@@ -27,5 +22,5 @@ TYPES: Final[Mapping[str, NodeType]] = {
     "literal_json": LITERAL,
     "literal_array": LITERAL,
     "json_schema": LITERAL,
-    "tools_allowlist": Function(_tools, shares=True, constant=True),
+    "tools_allowlist": of_drawing(_tools),
 }

