@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perdure.app import hardening
 from perdure.app.failures import program
 from perdure.app.findings import Check, Finding, Level
+from perdure.app.lost_keys import lost_keys
 from perdure.app.settings import Settings, models_folder, token_path, unknown_names, variables
 from perdure.clock import SystemClock, time_of
 from perdure.errors import Forbidden, GatewayError, Invalid, Unauthenticated, Unreachable
@@ -272,5 +273,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     model_file,
     clock,
     *hardening.CHECKS,
+    lost_keys,
     gateway,
 )
