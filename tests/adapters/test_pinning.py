@@ -121,6 +121,51 @@ async def test_no_spelling_of_this_machine_is_reached(
     assert (failed.code, failed.sent, server.calls) == ("not_allowed", False, [])
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["017700000001", "0x7f.1", "127.000.000.001", "0x0", "00", "１２７.0.0.1", "127%2e0.0.1", "LOCALHOST",
+     "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[0000::0001]", "[::ffff:0:127.0.0.1]",
+     "169.254.169.254", "2852039166", "0xA9FEA9FE", "0251.0376.0251.0376", "[::ffff:169.254.169.254]",
+     "[fd00:ec2::254]", "metadata.example", "10.0.0.1", "167772161", "192.168.1", "[fc00::1]", "8.8.8.8:25",
+     "8.8.8.8:0", "8.8.8.8:6379", "[2606:4700::1111]:22"],
+)  # fmt: skip
+async def test_no_spelling_of_a_closed_place_is_reached(made: Make, host: str) -> None:
+    """Nothing listens for these: a call that went out would be refused in other words."""
+    egress = made(Names(metadata_example=[["169.254.169.254"]], localhost=[["127.0.0.1"]]))
+    failed = await refusal(egress, f"http://{host}/")
+    assert (failed.code, failed.sent) == ("not_allowed", False)
+
+
+@pytest.mark.parametrize("way", ["port", "host", "name and password", "scheme"])
+async def test_a_redirect_takes_no_key_to_any_other_origin(
+    made: Make, server: Loopback, way: str
+) -> None:
+    """Also to one that may be reached: the answer is the redirect itself, or a refusal."""
+
+    def away(call: Call, exchange: Exchange) -> None:
+        here = call.headers["host"]
+        to = {
+            "port": f"http://models.example:{server.port}/",
+            "host": f"http://other.example:{server.port}/",
+            "name and password": f"http://who:what@{here}/",
+            "scheme": f"https://{here}/",
+        }
+        exchange.reply(307, b"", {"location": to[way]})
+
+    with Loopback(away) as first:
+        names = Names(models_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])
+        egress = made(names, ports=[first.port, server.port])
+        url = f"http://models.example:{first.port}/"
+        key = {"authorization": "Bearer s3cret", "x-api-key": "s3cret"}
+        try:
+            reply = await egress.bound().send("POST", url, headers=key, timeout_s=5)
+            assert reply.status == 307
+        except HttpFailed as failed:
+            assert failed.code == "not_allowed" and "s3cret" not in str(failed)
+        assert len(first.calls) == 1
+    assert server.calls == []
+
+
 async def test_a_redirect_to_a_closed_place_is_the_answer(made: Make, server: Loopback) -> None:
     def away(call: Call, exchange: Exchange) -> None:
         exchange.reply(302, b"", {"location": f"http://127.0.0.1:{server.port}/"})
