@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -99,12 +100,22 @@ def test_every_word_listed_is_one_and_every_one_is_listed() -> None:
     assert sorted(phony[1].split()) == sorted(WORDS)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What is started here hears Ctrl-C, also where the tests themselves were started deaf to it (nohup, &)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_product_and_make_ends_well(checkout: Path) -> None:
     code, shown = run_on_a_terminal(checkout, b"\x03")
     assert "goodbye" in shown
     assert (code, "***" in shown) == (0, False)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_without_a_terminal_reaches_the_product_too(checkout: Path) -> None:
     running = subprocess.Popen(
         ["make", "run"], cwd=checkout, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

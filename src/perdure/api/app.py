@@ -17,6 +17,7 @@ from perdure.api import (
     me,
     oversight,
     problems,
+    retention,
     runs,
     sessions,
     site,
@@ -39,7 +40,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 ROUTERS: Final[Sequence[APIRouter]] = (
     runs.router, ledger.router, commands.router, artifacts.router, audit.router, me.router, sessions.router,
-    tokens.router, users.router, oversight.router, discovery.router, health.router, site.router,
+    tokens.router, users.router, retention.router, oversight.router, discovery.router, health.router, site.router,
 )  # fmt: skip
 DESCRIPTION: Final = "A gateway-first control plane for durable AI agents and flows."
 

@@ -20,6 +20,7 @@ from perdure.registry.registry import Registry
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.control import ControlContext
 from perdure.runtimes.limits import Meter
+from perdure.runtimes.retention import Retention
 
 MIB: Final = 1024 * 1024
 
@@ -103,6 +104,7 @@ class Collaborators:
     closing: Closing = field(default_factory=Closing)
     control: ControlContext | None = None
     recorder: Recorder | None = None
+    retention: Retention | None = None  # where planes are kept for users who are gone
     meter_of: MeterOf = unmetered
     # Stops its runs and closes it, where that is known.
     forget_runtime: ForgetRuntime = forget_nothing

@@ -82,6 +82,12 @@ DISCOVERY: Final[Mapping[str, At]] = {
     "tools": At("GET", "/discovery/tools"),
     "semantics": At("GET", "/semantics"),
 }
+PROFILES: Final[Mapping[str, At]] = {
+    "list": At("GET", "/config/provider-endpoint-profiles"),
+    "discover_models": At("POST", "/config/provider-endpoint-profiles/discover-models"),
+    "change": At("PUT", "/config/provider-endpoint-profiles/{profile_id}"),
+    "used_by": At("GET", "/config/provider-endpoint-profiles/{profile_id}/used-by"),
+}
 CRUD: Final = At("GET", "/visualflows")
 PUBLISH: Final = At("POST", "/visualflows/{flow_id}/publish")
 INPUT_SCHEMA: Final = At("GET", "/bundles/{bundle_id}/flows/{flow_id}/input_schema")
@@ -105,7 +111,7 @@ CATALOG: Final = {
 
 def absent_in(actions: Actions) -> re.Pattern[str]:
     """The paths of contracts that no route keeps: what is asked there belongs to an absent feature."""
-    tables = (RUNS, LEDGER, ARTIFACTS, BUNDLES, WORKSPACE, DISCOVERY)
+    tables = (RUNS, LEDGER, ARTIFACTS, BUNDLES, WORKSPACE, DISCOVERY, PROFILES)
     places = [at.path for table in tables for at in table.values()]
     places += [
         at.path
@@ -214,7 +220,9 @@ def _common(asked: _Asked) -> dict[str, Json]:
             "policy_endpoint": PREFIX + POLICY.path if asked.holds(POLICY) else None,
             **asked.all(WORKSPACE),
         },
-        "configuration": {"capability_defaults": asked.one(DEFAULTS)},
+        "configuration": {
+            "capability_defaults": asked.one(DEFAULTS), "provider_endpoint_profiles": asked.all(PROFILES),
+        },
         "execution": {"code": {"available": asked.holds(SIMULATE), "modes": []}},
         "discovery": {**asked.places(DISCOVERY), "catalog_contract": CATALOG},
         "prompt_cache": {

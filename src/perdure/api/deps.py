@@ -17,6 +17,7 @@ from perdure.identity.audit import DONE, Entry
 from perdure.identity.principal import Principal
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.control import ControlContext
+from perdure.runtimes.retention import Retention
 from perdure.services.audit import Act
 
 KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -54,6 +55,14 @@ async def control_of(request: Request) -> ControlContext:
     if control is None:
         raise Unavailable("This process has no control store.")
     return control
+
+
+async def retention_of(request: Request) -> Retention:
+    """What keeps the runtimes that nobody has. Raises `Unavailable` where this process has one runtime alone."""
+    retention = collaborators_of(request).retention
+    if retention is None:
+        raise Unavailable("This process keeps no runtimes of users who are gone.")
+    return retention
 
 
 async def doing(request: Request) -> Act:
@@ -114,5 +123,6 @@ CurrentRuntime = Annotated[RuntimeContext, Depends(runtime_of)]
 StreamTerms = Annotated[sse.Terms, Depends(terms_of)]
 NewCommand = Annotated[str | None, Depends(key_of)]
 CurrentControl = Annotated[ControlContext, Depends(control_of)]
+CurrentRetention = Annotated[Retention, Depends(retention_of)]
 CurrentAct = Annotated[Act, Depends(doing)]
 EntryInside = Annotated[Entry | None, Depends(entry_inside)]

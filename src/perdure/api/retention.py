@@ -9,7 +9,6 @@ from perdure.api.deps import CurrentAct, CurrentControl, CurrentPrincipal, Curre
 from perdure.api.routing import PREFIX, answers, json_of, resource
 from perdure.api.schemas import retention as shown
 from perdure.api.schemas.fields import NamePath
-from perdure.errors import Invalid
 from perdure.ids import RuntimeId, UserId
 from perdure.services import retention
 from perdure.services.principals import tenant_of
@@ -61,7 +60,6 @@ async def purge_runtime(
     """Take a runtime that nobody has away for good, with all its data."""
     runtime = RuntimeId(runtime_id)
     retention.check_confirmed(runtime, body.confirm_runtime_id)
-    if not body.delete_data:
-        raise Invalid("A runtime is purged with its data, or kept.")
+    retention.check_whole(body.delete_data)
     tenant = tenant_of(actor, body.tenant_id)
     return json_of(shown.purged(await retention.purge(control, keeper, tenant, runtime)))

@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from perdure.api.collaborators import Collaborators
 from perdure.api.deps import (
     Collaborating,
     CurrentAct,
@@ -20,6 +21,8 @@ from perdure.identity.users import User
 from perdure.ids import TokenId, UserId
 from perdure.runtimes.control import ControlContext
 from perdure.services import principals, tokens
+from perdure.services.audit import Act
+from perdure.services.tokens import NewToken
 
 router = resource("admin", f"{PREFIX}/admin")
 
@@ -92,16 +95,8 @@ async def change_user(
 ) -> Response:
     """Change a user, or give them a new token for all that they have."""
     body.check_token()
-    control, actor, before = about
-    user, new, change = before, None, body.change()
-    if change is not None:
-        act.about(changed=change.names)
-        user = await principals.change(control, actor, before, change)
-    if body.rotate_token:
-        new = await principals.rotate(control, actor, user, overlap_s=body.overlap_s)
-        act.about(token=new.token.id)
-    if not user.enabled or user.runtime != before.runtime:
-        await collaborators.forget_runtime(before.tenant, before.runtime)
+    user, new = await _changed(body, about, act)
+    await _let_go(collaborators, about.user, user)
     return json_of(shown.one_user(user, new))
 
 
@@ -151,3 +146,22 @@ async def revoke_token_of_user(token_id: NamePath, about: MeantUser) -> Response
     """End a token of a user, and the browser sessions opened with it."""
     await tokens.revoke(about.control, about.user.tenant, about.user.id, TokenId(token_id))
     return json_of({"ok": True, "revoked": True, "id": token_id})
+
+
+async def _let_go(collaborators: Collaborators, before: User, user: User) -> None:
+    """Close the runtime of a user who may not use it any more, or has another."""
+    if not user.enabled or user.runtime != before.runtime:
+        await collaborators.forget_runtime(before.tenant, before.runtime)
+
+
+async def _changed(body: shown.PatchUser, about: Meant, act: Act) -> tuple[User, NewToken | None]:
+    """The user as they are now, and their new token where one was asked for."""
+    control, actor, user = about
+    new, change = None, body.change()
+    if change is not None:
+        act.about(changed=change.names)
+        user = await principals.change(control, actor, user, change)
+    if body.rotate_token:
+        new = await principals.rotate(control, actor, user, overlap_s=body.overlap_s)
+        act.about(token=new.token.id)
+    return user, new

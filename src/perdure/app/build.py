@@ -3,17 +3,19 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import anyio
 from fastapi import FastAPI
 
 from perdure.adapters.addresses import rules_of
 from perdure.adapters.egress import Egress
+from perdure.adapters.sql.remains import PlaneRemains
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
 from perdure.api.cookies import CookieNames
 from perdure.app.auditing import open_recorder
-from perdure.app.control import first_admin, open_control, open_credentials, open_ground
+from perdure.app.control import Ground, first_admin, open_control, open_credentials, open_ground
 from perdure.app.features import features_of
 from perdure.app.planes import (
     RUNTIME,
@@ -27,6 +29,7 @@ from perdure.app.settings import LOCAL_HOSTS, Settings, holder_name, make_data_f
 from perdure.clock import Clock, SystemClock
 from perdure.errors import Invalid
 from perdure.identity.access import RULES
+from perdure.ids import RuntimeId, TenantId
 from perdure.registry.feature import Feature
 from perdure.registry.registry import registry_of
 from perdure.runner.config import RunnerConfig, no_probe
@@ -34,6 +37,8 @@ from perdure.runner.runner import Runner
 from perdure.runner.supervise import keep_going
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.control import ControlContext
+from perdure.runtimes.folders import plane_folder
+from perdure.runtimes.retention import Retention
 from perdure.runtimes.router import NoWorker, Router
 from perdure.runtimes.waker import Waker, WakerConfig
 
@@ -94,6 +99,8 @@ async def build(
             planes.open, ground.store, runner or NoWorker(), clock, router_config_of(settings)
         )
         stack.push_async_callback(router.close_all)
+        retention = _retention(settings, ground, control, router, probe)
+        await retention.resume()
         runtime = await router.pin(TENANT, RUNTIME)
         if settings.user_auth:
             await _serve_many(stack, settings, planes, router, control, wakes=with_runner)
@@ -103,7 +110,7 @@ async def build(
                 registry=registry, open_runtime=router.open, credentials=credentials, clock=clock,
                 settings=_api_settings(settings), ready=[runtime.plane.ready], closing=closing,
                 control=control, recorder=recorder, forget_runtime=router.forget,
-                meter_of=planes.meter_of,
+                retention=retention, meter_of=planes.meter_of,
             )
         )  # fmt: skip
         yield App(settings, api, runner, runtime, router, closing, control, first_token)
@@ -115,6 +122,18 @@ def _egress(settings: Settings) -> Egress:
         return Egress(rules=rules_of(settings.egress_allow, settings.egress_loopback_ports))
     except ValueError as error:
         raise Invalid(str(error), setting="PERDURE_EGRESS_ALLOW") from None
+
+
+def _retention(
+    settings: Settings, ground: Ground, control: ControlContext, router: Router, probe: Callable[[str], None],
+) -> Retention:  # fmt: skip
+    """What keeps runtimes that nobody has, and takes them away."""
+
+    def folder_of(tenant: TenantId, runtime: RuntimeId) -> Path:
+        return plane_folder(settings.data_dir, tenant, runtime)
+
+    remains = PlaneRemains(settings.data_dir, folder_of, ground.pools.readers, ground.engine)
+    return Retention(control, router, remains, probe)
 
 
 def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerConfig:

@@ -55,6 +55,12 @@ def check_confirmed(runtime: RuntimeId, confirmed: str) -> None:
         raise Invalid("confirm_runtime_id is the id of the runtime, letter for letter.")
 
 
+def check_whole(delete_data: bool) -> None:
+    """Raises `Invalid` for a purge that would leave data under a free id."""
+    if not delete_data:
+        raise Invalid("A runtime is purged with its data, or kept.")
+
+
 async def _shown(retention: Retention, entry: RuntimeEntry) -> KeptRuntime:
     left = await retention.remains.exist(entry.tenant, entry.runtime)
     return KeptRuntime(entry, left, retention.remains.place(entry.tenant, entry.runtime))

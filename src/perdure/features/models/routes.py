@@ -55,9 +55,8 @@ def routes(catalog: Catalog) -> APIRouter:
     async def list_providers(runtime: CurrentRuntime, include_models: bool = False) -> Providers:
         """List the configured providers, each asked whether it answers, and the principal's endpoint profiles."""
         items = await catalog.providers(runtime.http, include_models=include_models)
-        if runtime.endpoints is not None:
-            held = await runtime.endpoints.list()
-            items += [endpoint_item(it, include_models=include_models) for it in held]
+        held = () if runtime.endpoints is None else await runtime.endpoints.list()
+        items += [endpoint_item(it, include_models=include_models) for it in held]
         return Providers(
             items=[ProviderItem(**item) for item in items],
             catalog=CatalogFacts(kind="providers", include_models=include_models),
@@ -72,13 +71,7 @@ def routes(catalog: Catalog) -> APIRouter:
         provider_name: NamePath, runtime: CurrentRuntime, principal: CurrentPrincipal
     ) -> ProviderModels:
         """List the models of a provider, as it tells them now."""
-        if endpoint_in(provider_name) is None or runtime.endpoints is None:
-            listing = await catalog.listing(provider_name, runtime.http)
-            return _shown(name_of(provider_name), listing)
-        listing = await endpoint_listing(
-            runtime.endpoints, provider_name, principal.user, runtime.http
-        )
-        return _shown(provider_name, listing)
+        return await _models_shown(catalog, runtime, principal, provider_name)
 
     @discovery.get(
         "/models/capabilities", dependencies=may_read, responses=answers(ModelCapabilities)
@@ -92,6 +85,15 @@ def routes(catalog: Catalog) -> APIRouter:
         )
 
     return discovery
+
+
+async def _models_shown(
+    catalog: Catalog, runtime: RuntimeContext, principal: Principal, name: str
+) -> ProviderModels:
+    if endpoint_in(name) is None or runtime.endpoints is None:
+        return _shown(name_of(name), await catalog.listing(name, runtime.http))
+    listing = await endpoint_listing(runtime.endpoints, name, principal.user, runtime.http)
+    return _shown(name, listing)
 
 
 def _shown(name: str, listing: Listing) -> ProviderModels:
@@ -154,6 +156,14 @@ def profile_routes(config: ModelsConfig) -> APIRouter:
         provider = Provider(draft.name, draft.base_url, draft.api_key)
         return schemas.found_view(draft, await models_of(provider, runtime.http))
 
+    _add_routes_of_one(router, config)
+    return router
+
+
+def _add_routes_of_one(router: APIRouter, config: ModelsConfig) -> None:
+    """The routes of one profile that is kept."""
+    may_read, may_write = [require("profile:read")], [require("profile:write")]
+
     @router.put(
         "/{profile_id}",
         dependencies=may_write,
@@ -178,8 +188,7 @@ def profile_routes(config: ModelsConfig) -> APIRouter:
         asking = _asking(runtime, principal)
         held = await asking.find(profile_id)
         asking.check(held.scope)
-        if not force:
-            _check_unused(await used_by(runtime, config, held.name))
+        _check_unused(await used_by(runtime, config, held.name), force=force)
         await profiles.remove(asking, profile_id)
         return schemas.ProfileGone(profiles=await _views(asking, config))
 
@@ -192,8 +201,6 @@ def profile_routes(config: ModelsConfig) -> APIRouter:
         """Say which routes, flows and unfinished runs of the caller's runtime name a profile."""
         held = await _asking(runtime, principal).find(profile_id)
         return schemas.used_view(held, await used_by(runtime, config, held.name))
-
-    return router
 
 
 def _asking(runtime: RuntimeContext, principal: Principal) -> Asking:
@@ -219,9 +226,9 @@ async def _answer(asking: Asking, config: ModelsConfig, changed: Changed) -> sch
     )
 
 
-def _check_unused(used: UsedBy) -> None:
+def _check_unused(used: UsedBy, *, force: bool) -> None:
     """Raises `Conflict` where runs that are not finished would fail without the profile."""
-    if used.runs:
+    if used.runs and not force:
         raise Conflict(
             f"{len(used.runs)} runs that are not finished name this profile; force=true deletes it at any rate",
             reason_code="profile_in_use", runs=[it.run_id for it in used.runs[:RUNS_TOLD]],
