@@ -1,13 +1,25 @@
-"""The fences around every test: loopback only, no skips, and the same examples each time."""
+"""The fences around every test: loopback only, no skips, no secret left behind, and the same examples each time."""
 
 import ipaddress
 import os
 import sys
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.canaries import (
+    MARKS,
+    databases_of,
+    left_in,
+    left_in_database,
+    marked_urlsafe,
+    spelled_in,
+)
+from tests.support.postgres import postgres_server
 
 WATCHED = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo"}
 NAMES_OF_LOOPBACK = {"", "localhost"}
@@ -55,8 +67,30 @@ def refuse_far_sockets(event: str, args: tuple[object, ...]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Put up the fences once per process, and pick the examples' profile by the tier asked for."""
     sys.addaudithook(refuse_far_sockets)
+    patch("perdure.ids.token_urlsafe", marked_urlsafe).start()
     tier = config.getoption("markexpr", "")
     settings.load_profile("soak" if tier == "soak" else "default")
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder for one test, in which no secret may be left when everything that used it is closed."""
+    yield tmp_path
+    assert left_in(tmp_path) == [], "a secret was left on disk"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_in_postgres() -> Iterator[None]:
+    """Look through the server of this process, if there is one, for secrets of any of its tests."""
+    yield
+    if postgres_server.cache_info().currsize:
+        server = postgres_server()
+        found = [
+            left
+            for name in databases_of(server.conninfo())
+            for left in left_in_database(server.conninfo(name))
+        ]
+        assert found == [], "a secret was left in the database"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,8 +102,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip into a failure: what is not run here is run nowhere."""
+    """Turn a skip into a failure: what is not run here is run nowhere. So is a secret that was printed."""
     report = yield
+    said = "\n".join(content for title, content in report.sections if title.startswith("Captured"))
+    if report.passed and spelled_in(said.encode(errors="replace"), MARKS):
+        report.outcome = "failed"
+        report.longrepr = f"a secret was printed or logged:\n{said}"
     if report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, and a skip counts as a failure: {report.longrepr}"
