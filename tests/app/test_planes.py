@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from perdure.app.build import App, build
-from perdure.app.planes import TENANT, limits_of, metering_of, router_config_of
+from perdure.app.planes import RUNTIME, TENANT, limits_of, metering_of, router_config_of
 from perdure.app.settings import read_settings
 from perdure.clock import SystemClock, text_of
 from perdure.errors import Unavailable
@@ -289,3 +289,39 @@ async def test_a_stream_whose_bytes_are_spent_ends_and_its_reader_is_told_when_t
         assert refused.status_code == 429
         assert refused.json()["limit"] == "stream_bytes_per_minute"
         assert int(refused.headers["retry-after"]) >= 1
+
+
+@pytest.mark.anyio
+async def test_the_server_stays_ready_when_the_first_admin_is_disabled(tmp_path: Path) -> None:
+    """Their plane is closed, and not opened to be looked at; enabled again, they find it as it was."""
+    async with a_town(tmp_path) as town:
+        assert town.app.first_token is not None
+        first = await town.client(town.app.first_token)
+        body = {"user_id": "second", "roles": ["admin", "user"], "scopes": ["*", "tenants:*"]}
+        made = await first.post(f"{API}/admin/users", json=body)
+        second = await town.client(made.json()["token"])
+        run_id = (await a_start(first, "s")).json()["run_id"]
+        answer = await second.patch(f"{API}/admin/users/admin", json={"enabled": False})
+        assert answer.status_code == 200, answer.text
+        assert not town.app.router.is_open(TENANT, RUNTIME)
+        assert (await second.get("/readyz")).status_code == 200
+        assert not town.app.router.is_open(TENANT, RUNTIME)
+        await second.patch(f"{API}/admin/users/admin", json={"enabled": True})
+        assert (await first.get(f"{API}/runs/{run_id}")).status_code == 200
+        assert (await second.get("/readyz")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_an_admin_who_looks_at_a_disabled_users_runs_sets_none_of_them_going(
+    tmp_path: Path,
+) -> None:
+    async with a_town(tmp_path) as town:
+        alice = await town.user("alice")
+        run_id = (await a_start(alice, "s")).json()["run_id"]
+        assert town.app.first_token is not None and town.app.runner is not None
+        admin = await town.client(town.app.first_token)
+        await admin.patch(f"{API}/admin/users/alice", json={"enabled": False})
+        seen = await admin.get(f"{API}/admin/users/alice/runs/{run_id}?reason=an audit")
+        assert seen.status_code == 200, seen.text
+        assert town.app.router.is_open(TENANT, RuntimeId("alice"))
+        assert [it.runtime.runtime for it in town.app.runner.lanes] == [RUNTIME]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from perdure.errors import StoreFailed, Unavailable
@@ -198,6 +199,39 @@ async def test_a_plane_that_is_forgotten_is_closed_whoever_uses_it(tmp_path: Pat
             await house.router.open(ALICE)
         house.router.allow(TENANT, RuntimeId("alice"))
         assert await house.router.open(ALICE) is not runtime
+
+
+@pytest.mark.parametrize("database", DATABASES)
+async def test_a_plane_may_be_read_while_its_runs_rest(tmp_path: Path, database: str) -> None:
+    """Of a user who is disabled: an admin looks, nothing moves; enabled again, it goes on."""
+    done = Acted()
+    async with a_house(tmp_path, a_stage(done), database=database, serves=False) as house:
+        house.resting.add("alice")
+        run_id = await house.start("alice")
+        assert house.runner.lanes == []
+        await house.router.check_moves()
+        assert await house.status("alice", run_id) == "running" and done.calls == []
+        await house.until_closed("alice")
+        assert await house.status("alice", run_id) == "running"
+        house.resting.clear()
+        await house.router.check_moves()
+        await house.until("alice", run_id, "completed")
+
+
+async def test_on_postgres_what_another_process_ended_rests_here_as_well(tmp_path: Path) -> None:
+    """Nothing told this process that the user is disabled: it asks."""
+    gate = Gate()
+    stage = a_stage(gate)
+    async with a_house(tmp_path, stage, database="postgresql", check_s=0.0) as house:
+        runtime = await house.router.open(ALICE)
+        with runtime.use:
+            await house.start("alice")
+            await gate.until_inside(1)
+            house.resting.add("alice")
+            with anyio.fail_after(5):
+                while house.runner.lanes or gate.inside:
+                    await anyio.sleep(0.01)
+            await runtime.plane.ready()
 
 
 async def test_a_time_that_nobody_noted_is_noted_when_the_plane_is_closed(tmp_path: Path) -> None:

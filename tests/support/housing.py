@@ -54,6 +54,7 @@ class House:
         self.prefix = new_id()  # of schemas
         self.runner = Runner(RunnerConfig(**{"holder": new_id(), "stop_s": 0.2, **stage.config}))
         self.opened: list[str] = []
+        self.resting: set[str] = set()  # whose runs are not to move
         self.moved = Signal()
         self.router: Router
         self.waker: Waker
@@ -80,6 +81,10 @@ class House:
             tenant, runtime, plane, hub, registry_of([self.stage.feature()], RULES), clock, NoHttp(),
             folder / "workspaces",
         )  # fmt: skip
+
+    async def may_move(self, _tenant: TenantId, runtime: RuntimeId) -> bool:
+        """Whether the runs of a plane are to move."""
+        return runtime not in self.resting
 
     def birth(self, script: str = "run") -> Birth:
         """The birth of a run that plays a script."""
@@ -141,8 +146,9 @@ async def a_house(
         worker: Worker = house.runner if runs else NoWorker()
         times = {"idle_s": 0.0, "rest_s": 0.0, "look_s": 0.01, "keep_s": 0.0, "room_s": 0.3}
         house.router = Router(
-            house.open_plane, control, worker, stage.clock, RouterConfig(**{**times, **router})
-        )
+            house.open_plane, control, worker, stage.clock, RouterConfig(**{**times, **router}),
+            house.may_move,
+        )  # fmt: skip
         stack.push_async_callback(house.router.close_all)
         house.waker = Waker(house.router, control, stage.clock, WakerConfig(again_s=0.2))
         group = await stack.enter_async_context(anyio.create_task_group())

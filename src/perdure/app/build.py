@@ -12,7 +12,7 @@ from perdure.adapters.addresses import rules_of
 from perdure.adapters.egress import Egress
 from perdure.adapters.sql.remains import PlaneRemains
 from perdure.api.app import create_app
-from perdure.api.collaborators import ApiSettings, Closing, Collaborators
+from perdure.api.collaborators import ApiSettings, Closing, Collaborators, Readiness
 from perdure.api.cookies import CookieNames
 from perdure.app.auditing import open_recorder
 from perdure.app.control import Ground, first_admin, open_control, open_credentials, open_ground
@@ -39,7 +39,7 @@ from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.control import ControlContext
 from perdure.runtimes.folders import plane_folder
 from perdure.runtimes.retention import Retention
-from perdure.runtimes.router import NoWorker, Router
+from perdure.runtimes.router import NoWorker, Router, Worker, always
 from perdure.runtimes.waker import Waker, WakerConfig
 
 
@@ -95,9 +95,7 @@ async def build(
             await open_notices(stack, ground.engine), control,
         )  # fmt: skip
         runner = Runner(_runner_config(settings, probe), control.audit) if with_runner else None
-        router = Router(
-            planes.open, ground.store, runner or NoWorker(), clock, router_config_of(settings)
-        )
+        router = _router(settings, planes, control, runner or NoWorker())
         stack.push_async_callback(router.close_all)
         retention = _retention(settings, ground, control, router, probe)
         await retention.resume()
@@ -108,7 +106,7 @@ async def build(
         api = create_app(
             Collaborators(
                 registry=registry, open_runtime=router.open, credentials=credentials, clock=clock,
-                settings=_api_settings(settings), ready=[runtime.plane.ready], closing=closing,
+                settings=_api_settings(settings), ready=[_ready(router, control)], closing=closing,
                 control=control, recorder=recorder, forget_runtime=router.forget,
                 retention=retention, meter_of=planes.meter_of,
             )
@@ -134,6 +132,27 @@ def _retention(
 
     remains = PlaneRemains(settings.data_dir, folder_of, ground.pools.readers, ground.engine)
     return Retention(control, router, remains, probe)
+
+
+def _router(
+    settings: Settings, planes: Planes, control: ControlContext, worker: Worker
+) -> Router:  # fmt: skip
+    """What opens planes; in user mode the runs of who is disabled or gone rest."""
+    may_move = control.principals.is_served if settings.user_auth else always
+    config = router_config_of(settings)
+    return Router(planes.open, control.planes, worker, control.clock, config, may_move)
+
+
+def _ready(router: Router, control: ControlContext) -> Readiness:
+    """Whether the stores answer: the control store, and the first admin's plane while it is open."""
+
+    async def ready() -> None:
+        await control.planes.entry(TENANT, RUNTIME)
+        if router.is_open(TENANT, RUNTIME):
+            runtime = await router.runtime(TENANT, RUNTIME)
+            await runtime.plane.ready()
+
+    return ready
 
 
 def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerConfig:

@@ -22,6 +22,7 @@ from perdure.stores.planes import QUIET_S, ControlStore, PlaneEntry
 T = TypeVar("T")
 Key = tuple[TenantId, RuntimeId]
 OpenPlane = Callable[[TenantId, RuntimeId], Awaitable[RuntimeContext]]
+MayMove = Callable[[TenantId, RuntimeId], Awaitable[bool]]
 
 RETRY_S: Final = 0.05  # between two looks for room, while every open plane is in use
 
@@ -64,6 +65,11 @@ class NoWorker:
         """Leave nothing."""
 
 
+async def always(_tenant: TenantId, _runtime: RuntimeId) -> bool:
+    """Move the runs of every plane."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class RouterConfig:
     """How long planes stay open, and how many. Times in seconds."""
@@ -74,17 +80,19 @@ class RouterConfig:
     keep_s: float = 5.0  # one that is due within this time stays open
     look_s: float = 1.0  # between two looks for planes to close
     room_s: float = 10.0  # how long an asker waits for room
+    check_s: float = 5.0  # between two looks whether the runs of open planes are still to move
 
 
 class Kept:
     """One open plane: whose it is, and when it was last in use."""
 
-    __slots__ = ("key", "pinned", "runtime", "used_at", "wanted")
+    __slots__ = ("key", "moved", "pinned", "runtime", "used_at", "wanted")
 
     def __init__(self, key: Key, runtime: RuntimeContext, used_at: float, *, wanted: bool) -> None:
         """Keep `runtime`; `wanted` says that a principal asked for it, and not only its due time."""
         self.key, self.runtime, self.used_at, self.wanted = key, runtime, used_at, wanted
         self.pinned = False
+        self.moved = False  # whether the worker has it
 
 
 class Router:
@@ -92,14 +100,19 @@ class Router:
 
     def __init__(
         self, open_plane: OpenPlane, control: ControlStore, worker: Worker, clock: Clock,
-        config: RouterConfig | None = None,
+        config: RouterConfig | None = None, may_move: MayMove = always,
     ) -> None:  # fmt: skip
-        """Open planes by `open_plane`, and have `worker` move what is in them."""
-        self._open_plane, self._control, self._worker, self._clock = (
+        """Open planes by `open_plane`, and have `worker` move what is in them.
+
+        `may_move` says no of planes whose runs rest though somebody may read there: their principal
+        is disabled or gone. Another process may have done that, so it is asked again and again.
+        """
+        self._open_plane, self._control, self._worker, self._clock, self._may_move = (
             open_plane,
             control,
             worker,
             clock,
+            may_move,
         )
         self.config: Final = config or RouterConfig()
         self._kept: dict[Key, Kept] = {}
@@ -181,12 +194,15 @@ class Router:
                 await self._room()
                 self._opening.add(key)
                 try:
+                    moves = await self._may_move(*key)
                     runtime = await self._open_plane(*key)
                 finally:
                     self._opening.discard(key)
                 kept = Kept(key, runtime, self._clock.monotonic(), wanted=wanted)
                 self._kept[key] = kept
-                self._worker.open(runtime)
+                if moves:
+                    self._worker.open(runtime)
+                    kept.moved = True
                 self._some.set()
         return kept
 
@@ -220,12 +236,37 @@ class Router:
 
     async def serve(self) -> None:
         """Close planes that nobody uses any more, for as long as this is not cancelled."""
+        checked_at = self._clock.monotonic()
         while True:
             await self._some.wait()
             await asyncio.sleep(self.config.look_s)
+            if self._clock.monotonic() - checked_at >= self.config.check_s:
+                checked_at = self._clock.monotonic()
+                await self.check_moves()
             await self.close_idle()
-            if all(kept.pinned for kept in self._kept.values()):
+            if all(kept.pinned and not self._may_change(kept) for kept in self._kept.values()):
                 self._some.clear()
+
+    async def check_moves(self) -> None:
+        """Stop the runs of planes that are not to move any more, and begin those that are again."""
+        for kept in tuple(self._kept.values()):
+            if self._may_change(kept):
+                await self._whole(self._check_move(kept))
+
+    def _may_change(self, kept: Kept) -> bool:
+        """Whether something may say of a plane that its runs move, or not, without telling the router."""
+        return not (kept.moved and kept.runtime.plane.alone)
+
+    async def _check_move(self, kept: Kept) -> None:
+        async with self._locks.setdefault(kept.key, asyncio.Lock()):
+            moves = await self._may_move(*kept.key)
+            if self._kept.get(kept.key) is not kept or moves is kept.moved:
+                return
+            kept.moved = moves
+            if moves:
+                self._worker.open(kept.runtime)
+            else:
+                await self._worker.close(kept.runtime)
 
     async def close_idle(self) -> None:
         """Close the planes that were unused for long enough and have nothing to do soon."""
@@ -262,7 +303,7 @@ class Router:
 
     async def _may_close(self, kept: Kept, entry: PlaneEntry | None) -> bool:
         """Whether a plane has nothing to do soon, and its due time can be raised to what it has."""
-        if not self._worker.moves:
+        if not (self._worker.moves and kept.moved):
             return True
         due = await kept.runtime.plane.next_due()
         if due is not None and (due == "" or self._ahead_s(due) <= self.config.keep_s):

@@ -7,7 +7,7 @@ no time: it looks into every plane once in a while.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,13 +15,10 @@ import structlog
 
 from perdure.clock import Clock, text_of, time_of
 from perdure.errors import GatewayError
-from perdure.ids import RuntimeId, TenantId
-from perdure.runtimes.router import Key, Router
+from perdure.runtimes.router import Key, MayMove, Router, always
 from perdure.stores.planes import ControlStore, PlaneEntry
 
 log: Final = structlog.get_logger("perdure.waker")
-
-MayWake = Callable[[TenantId, RuntimeId], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +33,12 @@ class WakerConfig:
     sweep_page: int = 4  # planes that are looked into without being due, in each poll
 
 
-async def always(_tenant: TenantId, _runtime: RuntimeId) -> bool:
-    """Wake every plane."""
-    return True
-
-
 class Waker:
     """Has planes open when they are due. Lives on the event loop."""
 
     def __init__(
         self, router: Router, control: ControlStore, clock: Clock, config: WakerConfig | None = None,
-        may_wake: MayWake = always,
+        may_wake: MayMove = always,
     ) -> None:  # fmt: skip
         """Open planes of `router`; `may_wake` says no of those whose runs are not to move."""
         self._router, self._control, self._clock, self._may_wake = router, control, clock, may_wake
