@@ -1,6 +1,7 @@
 """A chain is checked from an export and a public key, and the first entry that is not as written is named."""
 
 from hashlib import sha256
+from time import perf_counter
 
 import pytest
 
@@ -10,7 +11,8 @@ from perdure.ids import TenantId
 from perdure.stores.audit import body_of, fields_of
 from tests.support.chains import HARMS, KEYS, TENANT, an_entry, an_export
 
-COUNT = 1_000
+COUNT, LONG = 1_000, 100_000
+FOUND_S = 10.0  # within which harm is located in the longest
 
 
 def verdict_of(lines: list[bytes], keys: PublicKeys = KEYS) -> Verdict:
@@ -41,6 +43,18 @@ def test_the_first_entry_that_is_not_as_written_is_named(harm: str) -> None:
     lines = HARMS[harm](an_export([an_entry(n) for n in range(COUNT)]), 500)
     found = verdict_of(lines)
     assert (found.ok, found.bad_seq, found.records) == (False, 500, 499), found.why
+
+
+@pytest.mark.soak
+def test_harm_is_located_in_a_long_chain_wherever_it_is() -> None:
+    honest = an_export([an_entry(n) for n in range(LONG)])
+    for at in (2, LONG // 2, LONG - 2):
+        for harm, change in HARMS.items():
+            lines = change(honest, at)
+            begin = perf_counter()
+            found = verdict_of(lines)
+            assert perf_counter() - begin < FOUND_S
+            assert (found.ok, found.bad_seq) == (False, at), (harm, found.why)
 
 
 def test_a_chain_that_was_hashed_anew_disagrees_with_a_checkpoint() -> None:
