@@ -13,6 +13,10 @@ COVERED_BY: dict[str, tuple[str, str]] = {
         "one suite says what a store promises, for both databases",
     ),
     "api/schemas/*.py": ("api/test_*.py", "shapes of bodies, seen through their routes"),
+    "app/selftest/*.py": (
+        "isolation/test_*.py",
+        "a trial of the whole product, which mutants of it must fail",
+    ),
     "features/*/schemas.py": ("features/*/test_routes.py", "the same, of a feature's routes"),
 }
 

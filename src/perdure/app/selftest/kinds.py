@@ -1,0 +1,72 @@
+"""The kinds of things that an id may name, and which fields of the API name which."""
+
+from collections.abc import Mapping
+from typing import Final
+
+ARTIFACT: Final = "artifact"
+BUNDLE: Final = "bundle"
+COMMAND: Final = "command"
+CURSOR: Final = "cursor"  # a place in a list of runs
+ENDPOINT: Final = "endpoint"  # a profile, as flows name it
+FLOW: Final = "flow"
+HANDLE: Final = "handle"  # of a browser session
+KEY: Final = "key"  # under which a request was made once
+PROFILE: Final = "profile"
+REQUEST: Final = "request"
+RETAINED: Final = "retained"  # a runtime that nobody has
+RUN: Final = "run"
+RUNTIME: Final = "runtime"
+SESSION: Final = "session"
+TENANT: Final = "tenant"
+TEXT: Final = "text"  # of a prompt
+TOKEN: Final = "token"
+USER: Final = "user"
+VERSION: Final = "version"  # of a bundle
+WAIT: Final = "wait"
+WORKFLOW: Final = "workflow"
+
+Kinds = tuple[str, ...]
+NONE: Final[Kinds] = ()  # the field names nothing that somebody could have
+
+# What a field of this name means, wherever it stands; a row may say otherwise for its route.
+FIELDS: Final[Mapping[str, Kinds]] = {
+    "actor": (USER,),
+    "artifact_id": (ARTIFACT,),
+    "bundle_id": (BUNDLE,),
+    "bundle_version": (VERSION,),
+    "command_id": (COMMAND,),
+    "file": (BUNDLE,),  # the bundle in it, by its id
+    "flow_id": (FLOW,),
+    "handle": (HANDLE,),
+    "id": (PROFILE,),
+    "idempotency-key": (KEY,),
+    "parent_run_id": (RUN,),
+    "profile_id": (PROFILE,),
+    "provider_name": (ENDPOINT,),
+    "q": (RUN, TEXT, SESSION),
+    "request_id": (REQUEST,),
+    "root_run_id": (RUN,),
+    "run_id": (RUN,),
+    "runtime_id": (RUNTIME,),
+    "session_id": (SESSION,),
+    "subject": (USER,),
+    "target_user_id": (USER,),
+    "tenant_id": (TENANT,),
+    "token_id": (TOKEN,),
+    "user_id": (USER,),
+    "workflow_id": (WORKFLOW,),
+} | dict.fromkeys(
+    (
+        "access", "action", "after", "all_versions", "allowed_models", "api_key", "base_url",
+        "capabilities", "clear_api_key", "client_id", "code", "confirm_runtime_id", "created_after", "created_before",
+        "cursor", "delete_data", "deltas", "description", "detail", "display_name", "email", "enabled",
+        "expires_at", "force", "heartbeat_s", "include_deprecated", "include_drafts",
+        "include_ledger_len", "include_metrics", "include_models", "include_session",
+        "include_subruns", "input_data", "last-event-id", "ledger_max_items", "ledger_mode", "limit",
+        "max_bytes", "model_name", "name", "offset", "outcome", "overlap_s", "overwrite", "payload",
+        "provider_family", "reason", "registry_scope", "reload", "remember", "resource_class", "roles",
+        "root_only", "rotate_token", "run_lifecycle", "scope", "scopes", "seq", "session_turn_limit",
+        "since", "status", "thinking", "token", "ts", "type", "until",
+    ),
+    NONE,
+)  # fmt: skip

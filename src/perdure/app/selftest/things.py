@@ -1,0 +1,225 @@
+"""Things of people in a trial, made over the API: for each kind one maker, which may make others on its way."""
+
+import base64
+from collections.abc import Awaitable, Callable, Mapping
+from secrets import randbelow
+from typing import Any, Final
+
+import anyio
+import orjson
+
+from perdure.app.client import Gateway, quoted
+from perdure.app.selftest import kinds
+from perdure.app.selftest.people import Company, Person, new_name
+from perdure.app.selftest.rows import API, NOWHERE
+from perdure.app.shipped import shipped_bundles
+from perdure.bundles.bundle import Bundle
+from perdure.bundles.codec import pack_bundle, read_bundle
+from perdure.bundles.manifest import read_manifest, write_manifest
+from perdure.errors import GatewayError
+from perdure.kernel.values import Json
+
+FLOW: Final = "ask-first"  # the shipped flow that asks, and so a run of it waits
+PATIENCE_S: Final = 30.0
+LOOK_S: Final = 0.05
+TRACE_LETTERS_MIN: Final = 8  # what is shorter may be in an answer by chance
+SHARED: Final = frozenset({kinds.TENANT, kinds.VERSION})  # what is no trace of anybody
+
+
+class NotMade(GatewayError):
+    """A thing that the trial needs could not be made."""
+
+    code = "not_made"
+
+
+class Things:
+    """What one person has, made when it is first asked for."""
+
+    def __init__(self, company: Company, person: Person) -> None:
+        """Begin with what a person has by being there."""
+        self.company, self.person = company, person
+        self._have: dict[str, str] = {}
+        if person.token:
+            self.have({kinds.USER: person.name, kinds.RUNTIME: person.name})
+        self.have({kinds.TENANT: person.tenant} if person.tenant else {})
+
+    def have(self, things: Mapping[str, str]) -> None:
+        """Know these from now on."""
+        self._have |= things
+        for kind, text in things.items():
+            if kind not in SHARED and len(text) >= TRACE_LETTERS_MIN:
+                self.company.traces.setdefault(text, (self.person.name, kind))
+
+    async def get(self, kind: str) -> str:
+        """The thing of a kind. Raises `NotMade`."""
+        if kind not in self._have:
+            await MAKERS[kind](self)
+        return self._have[kind]
+
+    async def all(self) -> None:
+        """Have one of each kind."""
+        for kind in MAKERS:
+            await self.get(kind)
+
+    def fresh(self) -> "Things":
+        """The same person, with nothing yet."""
+        return Things(self.company, self.person)
+
+    async def send(self, method: str, path: str, body: Json = None, **more: Any) -> Any:
+        """Ask as the person for something that must go well. Raises `NotMade`."""
+        if body is not None:
+            more["json"] = body
+        answer = await self.person.ask(method, f"{API}{path}", **more)
+        if answer.refused:
+            raise NotMade(f"{method} {path} as {self.person.name}: {answer.status} {answer.body}")
+        if path.partition("?")[0] in IN_PLANES and method != "GET":
+            self.person.acts.append(answer.request_id)
+        return answer.json()
+
+    async def until(self, path: str, is_there: Callable[[Any], bool]) -> Any:
+        """Ask until it is there. Raises `NotMade` where it never is."""
+        with anyio.move_on_after(PATIENCE_S):
+            found = await self.send("GET", path)
+            while not is_there(found):
+                await anyio.sleep(LOOK_S)  # the wire has no way to be told
+                found = await self.send("GET", path)
+            return found
+        raise NotMade(f"GET {path} as {self.person.name} did not come to what it must")
+
+
+# Changes in a plane; the record of them comes to the audit soon after.
+IN_PLANES: Final = frozenset({"/runs/start", "/commands", "/bundles/upload"})
+
+
+# --- makers --------------------------------------------------------------------------------------
+
+
+async def a_bundle(things: Things) -> None:
+    """Install a bundle with a flow of its own names."""
+    name, flow_id = new_name("bundle"), new_name("flow")
+    version = f"1.{randbelow(10**9)}.{randbelow(10**9)}"
+    bundle = bundle_named(name, version, flow_id)
+    await things.send("POST", "/bundles/upload", files=file_of(bundle))
+    things.have({kinds.BUNDLE: name, kinds.VERSION: version, kinds.FLOW: flow_id})
+
+
+def bundle_named(name: str, version: str = "1.0.0", flow_id: str = FLOW) -> Bundle:
+    """A bundle of this id with one flow, which asks."""
+    shipped = (read_bundle(content) for content in shipped_bundles())
+    bundle = next(it for it in shipped if FLOW in it.flows)
+    told = write_manifest(bundle.manifest) | {
+        "bundle_id": name, "bundle_version": version, "default_entrypoint": flow_id,
+        "flows": {flow_id: f"flows/{flow_id}.json"},
+        "entrypoints": [{"flow_id": flow_id, "name": flow_id, "description": "", "interfaces": []}],
+    }  # fmt: skip
+    flow: dict[str, Json] = bundle.flows[FLOW] | {"id": flow_id, "name": flow_id}
+    packed = pack_bundle(read_manifest(told), {flow_id: flow}, {})
+    return read_bundle(packed)
+
+
+def file_of(bundle: Bundle) -> dict[str, Any]:
+    """A bundle as the form that uploads it."""
+    content = pack_bundle(bundle.manifest, bundle.flows, bundle.assets)
+    return {"file": (bundle.file_name, content, "application/zip")}
+
+
+async def a_run(things: Things) -> None:
+    """Start a run, which waits for a person, in a session of its own."""
+    session, key, text = new_name("session"), new_name("key"), new_name("text")
+    body = {
+        "bundle_id": await things.get(kinds.BUNDLE), "session_id": session, "input_data": {"prompt": text},
+    }  # fmt: skip
+    run: str = (await things.send("POST", "/runs/start", body, headers={"idempotency-key": key}))[
+        "run_id"
+    ]
+    found = await things.until(f"/runs/{run}", lambda it: it["status"] == "waiting")
+    things.have({
+        kinds.RUN: run, kinds.SESSION: session, kinds.KEY: key, kinds.TEXT: text,
+        kinds.WORKFLOW: found["workflow_id"], kinds.WAIT: found["waiting"]["wait_key"],
+        kinds.REQUEST: things.person.acts[-1], kinds.CURSOR: cursor_at(found["created_at"], run),
+    })  # fmt: skip
+
+
+def cursor_at(created_at: str, run_id: str) -> str:
+    """A place in the list of runs, as `next_cursor` names it."""
+    return base64.urlsafe_b64encode(orjson.dumps([created_at, run_id])).decode().rstrip("=")
+
+
+def cursor_like(cursor: str, other: Callable[[str], str]) -> str:
+    """The same place by another run."""
+    created_at, run_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    return cursor_at(created_at, other(run_id))
+
+
+async def an_artifact(things: Things) -> None:
+    """Take the artifact that each run has: its flow."""
+    run = await things.get(kinds.RUN)
+    found = await things.send("GET", f"/runs/{run}/history_bundle")
+    things.have({kinds.ARTIFACT: found["workflow_snapshot"]["artifact_id"]})
+
+
+async def a_command(things: Things) -> None:
+    """Send a command that changes nothing of the run, and see it settled."""
+    command = new_name("command")
+    body = {
+        "command_id": command, "run_id": await things.get(kinds.RUN), "type": "emit_event",
+        "payload": {"name": "nobody-listens"},
+    }  # fmt: skip
+    await things.send("POST", "/commands", body)
+    await things.until(f"/commands/{command}", lambda it: it["state"] != "pending")
+    things.have({kinds.COMMAND: command})
+
+
+async def a_token(things: Things) -> None:
+    """Have another token."""
+    made = await things.send("POST", "/me/tokens", {"name": new_name("token")})
+    things.have({kinds.TOKEN: made["known"]["id"]})
+
+
+async def a_browser_session(things: Things) -> None:
+    """Sign in as a browser does, and take the handle of the session."""
+    person = things.person
+    before = {it["handle"] for it in (await things.send("GET", "/session/list"))["items"]}
+    async with Gateway(things.company.url) as browser:
+        await browser.post("/session/login", {"user_id": person.name, "token": person.token})
+    after = {it["handle"] for it in (await things.send("GET", "/session/list"))["items"]}
+    things.have({kinds.HANDLE: (after - before).pop()})
+
+
+async def a_profile(things: Things) -> None:
+    """Keep an endpoint profile of one's own, which leads nowhere."""
+    name = new_name("profile")
+    body = {"id": name, "display_name": name, "base_url": NOWHERE}
+    await things.send("POST", "/config/provider-endpoint-profiles", body)
+    things.have({kinds.PROFILE: name, kinds.ENDPOINT: f"endpoint:{name}"})
+
+
+async def a_retained_runtime(things: Things) -> None:
+    """Let somebody of the tenant go: their runtime is kept."""
+    gone = await things.company.hire("gone", things.person.tenant)
+    root = things.company.root
+    await root.delete(f"/admin/users/{quoted(gone.name)}", tenant_id=gone.tenant)
+    things.have({kinds.RETAINED: gone.name})
+
+
+Maker = Callable[[Things], Awaitable[None]]
+MAKERS: Final[Mapping[str, Maker]] = {
+    kinds.BUNDLE: a_bundle,
+    kinds.VERSION: a_bundle,
+    kinds.FLOW: a_bundle,
+    kinds.RUN: a_run,
+    kinds.SESSION: a_run,
+    kinds.KEY: a_run,
+    kinds.TEXT: a_run,
+    kinds.WORKFLOW: a_run,
+    kinds.WAIT: a_run,
+    kinds.REQUEST: a_run,
+    kinds.CURSOR: a_run,
+    kinds.ARTIFACT: an_artifact,
+    kinds.COMMAND: a_command,
+    kinds.TOKEN: a_token,
+    kinds.HANDLE: a_browser_session,
+    kinds.PROFILE: a_profile,
+    kinds.ENDPOINT: a_profile,
+    kinds.RETAINED: a_retained_runtime,
+}
