@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from perdure.adapters.sealer import RingFile
@@ -15,12 +14,12 @@ from perdure.app.doctor import CHECKS
 from perdure.app.findings import Finding, Level
 from perdure.app.lost_keys import lost_keys
 from perdure.app.settings import make_data_folder, read_settings
-from perdure.ids import TenantId, new_id
+from perdure.ids import TenantId
 from perdure.stores.profiles import Profile
 from perdure.stores.sealer import Place
 from tests.support.clock import FakeClock
 from tests.support.planes import DATABASES
-from tests.support.postgres import postgres_server
+from tests.support.postgres import new_database
 
 pytestmark = pytest.mark.anyio
 
@@ -32,10 +31,7 @@ def given(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The settings of user mode on either database."""
     if request.param == "sqlite":
         return {"user_auth": True}
-    name = f"keys_{new_id().replace('-', '')}"
-    with psycopg.connect(postgres_server().conninfo(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return {"user_auth": True, "database_url": postgres_server().url(name)}
+    return {"user_auth": True, "database_url": new_database()}
 
 
 async def leave_behind(given: dict[str, Any], *, shared: str = "", own: str = "") -> None:

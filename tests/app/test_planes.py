@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
+from perdure.api.app import routes_of
 from perdure.app.build import App, build
 from perdure.app.planes import RUNTIME, TENANT, limits_of, metering_of, router_config_of
 from perdure.app.settings import read_settings
@@ -21,8 +22,9 @@ from perdure.kernel.model import Birth, ProgramRef, Status
 from perdure.runtimes.limits import RuntimeLimits
 from perdure.stores.runs import Commit
 from tests.support.built import built
-from tests.support.gateway import served
-from tests.support.postgres import serving_postgres
+from tests.support.gateway import a_straight_bundle, packed, served
+from tests.support.planes import DATABASES
+from tests.support.postgres import new_database, serving_postgres
 
 ECHO = ProgramRef("echo", None, "")
 API = "/api/gateway"
@@ -325,3 +327,57 @@ async def test_an_admin_who_looks_at_a_disabled_users_runs_sets_none_of_them_goi
         assert seen.status_code == 200, seen.text
         assert town.app.router.is_open(TENANT, RuntimeId("alice"))
         assert [it.runtime.runtime for it in town.app.runner.lanes] == [RUNTIME]
+
+
+def listings(app: App) -> list[str]:
+    """Every route that gives something out without being told of what."""
+    return [
+        route.path
+        for route in routes_of(app.api)
+        if "GET" in (route.methods or set()) and "{" not in route.path
+    ]
+
+
+async def settle_in(client: httpx2.AsyncClient, name: str) -> None:
+    """Have a bundle, an endpoint profile, a run, a token and a session, each called after `name`."""
+    bundle = packed(a_straight_bundle(id=f"plan-of-{name}"))
+    profile = {
+        "id": f"way-of-{name}",
+        "display_name": name,
+        "provider_family": "openai",
+        "api_key": "k" * 20,
+    }
+    token = {"name": f"key-of-{name}"}
+    for path, body in (("/config/provider-endpoint-profiles", profile), ("/me/tokens", token)):
+        answer = await client.post(f"{API}{path}", json=body)
+        assert answer.status_code == 200, answer.text
+    answer = await client.post(f"{API}/bundles/upload", files={"file": ("a.flow", bundle)})
+    assert answer.status_code == 200, answer.text
+    assert (await a_start(client, f"session-of-{name}")).status_code == 200
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("database", DATABASES)
+async def test_promise_73_nothing_that_lists_shows_what_is_anothers(
+    tmp_path: Path, database: str
+) -> None:
+    """Neither by a name nor by a count: what there is to see is the same before and after."""
+    given = {} if database == "sqlite" else {"database_url": new_database()}
+    async with a_town(tmp_path, **given) as town:
+        alice, bob = await town.user("alice"), await town.user("bob")
+        paths = listings(town.app)
+        bob.headers["x-request-id"] = "the-same"  # which problems repeat
+        before = {path: (await bob.get(path)).text for path in paths}
+        await settle_in(alice, "alice")
+        after = {path: (await bob.get(path)).text for path in paths}
+        assert [path for path, text in after.items() if "alice" in text] == []
+        steady = [
+            it
+            for it in paths
+            if it.startswith((f"{API}/discovery", f"{API}/bundles", f"{API}/config", f"{API}/runs"))
+        ]
+        assert len(steady) >= 6
+        assert {it: after[it] for it in steady} == {it: before[it] for it in steady}
+        own = "".join([(await alice.get(path)).text for path in paths])
+        for kind in ("plan", "way", "session", "key"):
+            assert f"{kind}-of-alice" in own, f"the test made no {kind} to be seen"

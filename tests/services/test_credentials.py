@@ -1,7 +1,10 @@
 """Who comes in: whoever shows what is theirs, at a cost that does not depend on what is shown."""
 
 import pytest
+from sqlalchemy import bindparam, select
 
+from perdure.adapters.sql.control_tables import users
+from perdure.adapters.sql.statements import Sql
 from perdure.errors import Unauthenticated
 from perdure.identity.credentials import SingleToken
 from perdure.identity.users import UserChange
@@ -11,6 +14,7 @@ from perdure.services.credentials import StoredCredentials
 from perdure.services.sessions import Browser
 from perdure.services.uses import Uses
 from tests.support.control import ACME, BETA, Control
+from tests.support.plans import scans
 
 pytestmark = pytest.mark.anyio
 
@@ -108,16 +112,46 @@ async def test_every_token_costs_the_same_statement(kept: Control) -> None:
     assert all(it == costs[0] for it in costs)
 
 
-async def test_a_check_costs_one_statement_however_many_users_there_are(kept: Control) -> None:
+async def comes_in(kept: Control, text: str) -> list[list[str]]:
+    """What a sign-in, a bearer check and a session check ask of the store."""
+    credentials, costs = credentials_of(kept), []
+    kept.database.taken()
+    new = await sessions.open_session(kept.context, "alice", text, browser=Browser())
+    costs.append(kept.database.taken())
+    for check in (credentials.principal_of(text), credentials.principal_of_session(new.value)):
+        assert await check is not None
+        costs.append(kept.database.taken())
+    return costs
+
+
+async def test_who_comes_in_costs_the_same_however_many_users_there_are(kept: Control) -> None:
     _, text = await kept.user()
+    among_few = await comes_in(kept, text)
     for number in range(30):
         await kept.user(f"user-{number}")
-    new = await sessions.open_session(kept.context, "alice", text, browser=Browser())
+    among_many = await comes_in(kept, text)
+    assert among_many == among_few
+    assert [len(asked) for asked in among_many[1:]] == [1, 1], "a check is one statement"
+
+
+async def test_who_comes_in_is_found_by_an_index(kept: Control) -> None:
+    _, text = await kept.user()
     credentials = credentials_of(kept)
-    for check in (credentials.principal_of(text), credentials.principal_of_session(new.value)):
-        kept.database.taken()
-        assert await check is not None
-        assert len(kept.database.taken()) == 1
+    kept.database.taken()
+    new = await sessions.open_session(kept.context, "alice", text, browser=Browser())
+    await credentials.principal_of(text)
+    await credentials.principal_of_session(new.value)
+    asked = {it.words("sqlite").text: it for it in kept.database.statements}
+    found = {words: it for words, it in asked.items() if not words.startswith("INSERT")}
+    assert len(found) >= 4, "a token, a session, and what a sign-in looks at and changes"
+    assert {words: scans(kept.store.database, it) for words, it in found.items()} == {
+        words: [] for words in found
+    }
+
+
+async def test_a_plan_that_reads_a_whole_table_is_seen(kept: Control) -> None:
+    nowhere = Sql(select(users.c.user_id).where(users.c.email == bindparam("email")))
+    assert scans(kept.store.database, nowhere) != []
 
 
 async def test_uses_are_noted_of_what_was_good_alone(kept: Control) -> None:

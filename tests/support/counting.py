@@ -11,11 +11,12 @@ from perdure.adapters.sql.statements import Row, Sql
 class CountingSession:
     """One transaction, on the record."""
 
-    def __init__(self, session: Session, asked: list[str]) -> None:
-        self._session, self._asked = session, asked
+    def __init__(self, session: Session, record: "CountingDatabase") -> None:
+        self._session, self._record = session, record
 
     def _note(self, statement: Sql) -> None:
-        self._asked.append(statement.words("sqlite").text)
+        self._record.asked.append(statement.words("sqlite").text)
+        self._record.statements.append(statement)
 
     def all(self, statement: Sql, **values: object) -> list[Row]:
         self._note(statement)
@@ -36,15 +37,19 @@ class CountingSession:
 
 
 class CountingDatabase:
-    """A database, on the record: `asked` has its statements since the record was last taken."""
+    """A database, on the record: `asked` has its statements since the record was last taken.
+
+    `statements` has the same, as the adapter has them.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.asked: list[str] = []
+        self.statements: list[Sql] = []
 
     def taken(self) -> list[str]:
         """The statements since the last time."""
-        taken, self.asked = self.asked, []
+        taken, self.asked, self.statements = self.asked, [], []
         return taken
 
     @property
@@ -54,12 +59,12 @@ class CountingDatabase:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         with self._database.reading() as session:
-            yield CountingSession(session, self.asked)
+            yield CountingSession(session, self)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         with self._database.writing() as session:
-            yield CountingSession(session, self.asked)
+            yield CountingSession(session, self)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from uuid import uuid4
 from warnings import catch_warnings, simplefilter
 
 import psycopg
@@ -46,6 +47,14 @@ def postgres_server() -> PostgresServer:
     serving = serving_postgres(QUICK)
     atexit.register(serving.__exit__, None, None, None)
     return serving.__enter__()
+
+
+def new_database() -> str:
+    """The address of a database of its own on the server of this test process."""
+    name = f"d{uuid4().hex}"
+    with psycopg.connect(postgres_server().conninfo(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return postgres_server().url(name)
 
 
 @contextmanager
