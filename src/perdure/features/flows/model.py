@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from perdure.features.flows.values import MISSING, Pins
 from perdure.features.flows.vars import Vars
@@ -106,6 +106,15 @@ class Answer(NamedTuple):
 Compute = Callable[["Node", Pins, Vars, Moment], Json]
 
 
+class About(NamedTuple):
+    """What the reference says of a node type: its data pins, its configuration, and what it does."""
+
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    what: str = ""
+    config: str = ""
+
+
 class Function(NamedTuple):
     """A node that makes a value of its pins. Pure, unless it is drawn with execution pins.
 
@@ -116,6 +125,7 @@ class Function(NamedTuple):
     shares: bool = False
     constant: Callable[["Node"], Json] | None = None  # makes it already when the flow is compiled
     exits: tuple[str, ...] = (PLAIN,)
+    about: About = About()
 
 
 class Exec(NamedTuple):
@@ -124,6 +134,7 @@ class Exec(NamedTuple):
     begin: Callable[[Visit], Passed | Asked | Ended]
     finish: Callable[[Visit, Answer], Passed] | None = None
     exits: tuple[str, ...] = (PLAIN,)
+    about: About = About()
 
 
 class Control(NamedTuple):
@@ -133,9 +144,17 @@ class Control(NamedTuple):
     again: Callable[[Visit, Json, Json], Into | Out | Fork]
     exits: tuple[str, ...]
     rereads: bool = False  # its pins are resolved anew for every pass
+    about: About = About()
 
 
 NodeType = Function | Exec | Control
+Kind = TypeVar("Kind", Function, Exec, Control)
+
+
+def described(kind: Kind, pins: str, what: str, config: str = "") -> Kind:
+    """The node type with what the reference says of it; `pins` are written as `a b -> result`."""
+    takes, _, gives = pins.partition("->")
+    return kind._replace(about=About(tuple(takes.split()), tuple(gives.split()), what, config))
 
 
 def of_pins(compute: Callable[[Pins], Json], *, shares: bool = False) -> Function:

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.model import Answer, Asked, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import (
+    Answer,
+    Asked,
+    Exec,
+    NodeType,
+    Passed,
+    Visit,
+    described,
+)
 from perdure.features.flows.nodes.models import (
     choice,
     first_tools,
@@ -118,4 +126,11 @@ def _scratchpad(visit: Visit, told: Pins, child: Pins, task: Json) -> Json:
     }
 
 
-TYPES: Final[Mapping[str, NodeType]] = {"agent": Exec(_begin, _finish)}
+TYPES: Final[Mapping[str, NodeType]] = {
+    "agent": described(
+        Exec(_begin, _finish),
+        "prompt system provider model tools context use_context max_iterations max_in_tokens temperature seed thinking resp_schema -> response data success meta scratchpad tool_calls tool_results",
+        "Runs an agent as a child: it thinks, uses tools and answers.",
+        "`agentConfig`: the same names, `outputSchema{enabled, jsonSchema}`",
+    ),
+}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.model import Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import Exec, NodeType, Passed, Visit, described
 from perdure.features.flows.values import as_list, as_object, text_of
 
 
@@ -26,6 +26,15 @@ def _switch(visit: Visit) -> Passed:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "if": Exec(_if, exits=("true", "false")),
-    "switch": Exec(_switch, exits=("case:*", "default")),
+    "if": described(
+        Exec(_if, exits=("true", "false")),
+        "condition -> branch condition",
+        "Goes on by `true` or `false`.",
+    ),
+    "switch": described(
+        Exec(_switch, exits=("case:*", "default")),
+        "value -> branch value matched",
+        "Goes on by the first case whose value is the same text, else by `default`.",
+        "`switchConfig.cases`: `[{id, value}]`",
+    ),
 }

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import PlanFault
-from perdure.features.flows.model import Answer, Asked, Exec, Node, NodeType, Passed, Visit
+from perdure.features.flows.model import (
+    Answer,
+    Asked,
+    Exec,
+    Node,
+    NodeType,
+    Passed,
+    Visit,
+    described,
+)
 from perdure.features.flows.values import MISSING, Allowance, Pins, as_object, filled, truth
 from perdure.features.flows.vars import RUNTIME, Writes, inherited
 from perdure.ids import SessionId
@@ -117,4 +126,11 @@ def _picked(value: Json, child: Json, name: str, *, alone: bool) -> Json:
     return MISSING
 
 
-TYPES: Final[Mapping[str, NodeType]] = {"subflow": Exec(_begin, _finish)}
+TYPES: Final[Mapping[str, NodeType]] = {
+    "subflow": described(
+        Exec(_begin, _finish),
+        "inherit_context input vars child_session_id (declared) -> output sub_run_id (declared)",
+        "Runs another flow of the bundle as a child, and gives out its output and the parts of it that have a pin.",
+        "`subflowId`",
+    ),
+}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.model import Ended, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import Ended, Exec, NodeType, Passed, Visit, described
 from perdure.features.flows.values import MISSING, Allowance, text_of
 from perdure.features.flows.vars import Writes, reserved
 from perdure.kernel.values import Json
@@ -58,8 +58,25 @@ def _end(visit: Visit) -> Ended:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "on_flow_start": Exec(_start),
-    "on_user_request": Exec(_request),
-    "on_agent_message": Exec(_agent_message),
-    "on_flow_end": Exec(_end),
+    "on_flow_start": described(
+        Exec(_start),
+        "-> (declared)",
+        "Begins the flow. Gives out each declared pin from the run's inputs, else its default, else null; a default that is used becomes a variable.",
+    ),
+    "on_user_request": described(
+        Exec(_request),
+        "-> message context",
+        "Begins the flow with what a person asked: the inputs `message` and `context`.",
+    ),
+    "on_agent_message": described(
+        Exec(_agent_message),
+        "-> sender message channel",
+        "Begins the flow with a message of an agent: the inputs `sender` and `message`.",
+        "`eventConfig.channel`",
+    ),
+    "on_flow_end": described(
+        Exec(_end),
+        "(declared) ->",
+        "Ends the run, even inside a loop. The output is the declared pins and `success: true`; without pins, the whole last output.",
+    ),
 }

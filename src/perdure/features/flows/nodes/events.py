@@ -7,7 +7,15 @@ from typing import Final
 from perdure.clock import text_of as time_text
 from perdure.clock import time_of
 from perdure.features.flows.faults import PlanFault
-from perdure.features.flows.model import Answer, Asked, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import (
+    Answer,
+    Asked,
+    Exec,
+    NodeType,
+    Passed,
+    Visit,
+    described,
+)
 from perdure.features.flows.values import as_object, filled, first_filled, text_of
 from perdure.kernel.model import Effect, EffectClass, Reason, Wait
 from perdure.kernel.values import Json
@@ -127,7 +135,21 @@ def _bounded(text: str) -> str:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "emit_event": Exec(_emit, _emitted),
-    "wait_event": Exec(_wait_event, _event_came),
-    "wait_until": Exec(_wait_until, _time_came),
+    "emit_event": described(
+        Exec(_emit, _emitted),
+        "name scope payload session_id -> delivered delivered_to wait_key",
+        "Sends an event to every wait of that name, or of the name `*`, in the scope `session`, `workflow`, `run` or `global`. An event that nobody waits for is kept for the next one who does.",
+        "`effectConfig`: `name`, `scope`, `sessionId`",
+    ),
+    "wait_event": described(
+        Exec(_wait_event, _event_came),
+        "event_key prompt choices allow_free_text -> event_data",
+        "Waits for an event at exactly this address.",
+    ),
+    "wait_until": described(
+        Exec(_wait_until, _time_came),
+        "duration -> until ready",
+        "Waits for so long, or until a time; a time that is over is no wait.",
+        "`effectConfig.durationType`: `seconds`, `minutes`, `hours` or `timestamp`",
+    ),
 }

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from perdure.features.flows.faults import BoundReached, NodeFault
-from perdure.features.flows.model import NodeType, of_pins
+from perdure.features.flows.model import NodeType, described, of_pins
 from perdure.features.flows.values import ITEMS_MAX, Pins, text_of, whole
 from perdure.kernel.values import Json
 
@@ -107,6 +107,14 @@ def _stringify_json(pins: Pins) -> str:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "parse_json": of_pins(_parse_json),
-    "stringify_json": of_pins(_stringify_json),
+    "parse_json": described(
+        of_pins(_parse_json),
+        "text wrap_scalar -> result",
+        "Reads JSON out of a text: all of it, else the first object or list in it, else a Python literal. What is neither object nor list is put in `{value}`.",
+    ),
+    "stringify_json": described(
+        of_pins(_stringify_json),
+        "value mode indent sort_keys -> result",
+        "Writes JSON as text: `beautify`, `minified` or `none`.",
+    ),
 }

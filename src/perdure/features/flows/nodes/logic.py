@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.model import NodeType, of_pins
+from perdure.features.flows.model import NodeType, described, of_pins
 from perdure.features.flows.values import Pins, text_of
 
 EQUAL: dict[str, Callable[[Any, Any], bool]] = {"==": operator.eq, "!=": operator.ne}
@@ -31,8 +31,24 @@ def _compare(pins: Pins) -> bool:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "compare": of_pins(_compare, shares=True),
-    "and": of_pins(lambda pins: bool(pins.get("a")) and bool(pins.get("b")), shares=True),
-    "or": of_pins(lambda pins: bool(pins.get("a")) or bool(pins.get("b")), shares=True),
-    "not": of_pins(lambda pins: not pins.get("value"), shares=True),
+    "compare": described(
+        of_pins(_compare, shares=True),
+        "a op b -> result",
+        "Compares two values by `op`: `==`, `!=`, `<`, `<=`, `>` or `>=`. Values without an order are neither less nor more.",
+    ),
+    "and": described(
+        of_pins(lambda pins: bool(pins.get("a")) and bool(pins.get("b")), shares=True),
+        "a b -> result",
+        "Whether both are true.",
+    ),
+    "or": described(
+        of_pins(lambda pins: bool(pins.get("a")) or bool(pins.get("b")), shares=True),
+        "a b -> result",
+        "Whether one of both is true.",
+    ),
+    "not": described(
+        of_pins(lambda pins: not pins.get("value"), shares=True),
+        "value -> result",
+        "Whether the value is not true.",
+    ),
 }

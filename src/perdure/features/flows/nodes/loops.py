@@ -5,7 +5,17 @@ from math import ceil
 from typing import Final
 
 from perdure.features.flows.faults import BoundReached, NodeFault
-from perdure.features.flows.model import Control, Fork, Into, Node, NodeType, Opened, Out, Visit
+from perdure.features.flows.model import (
+    Control,
+    Fork,
+    Into,
+    Node,
+    NodeType,
+    Opened,
+    Out,
+    Visit,
+    described,
+)
 from perdure.features.flows.values import Pins, as_list, finite, number_of
 from perdure.features.flows.vars import Vars
 from perdure.kernel.limits import INTEGER_MAX
@@ -121,9 +131,29 @@ def _piped(vars: Vars) -> Pins:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "sequence": Control(_sequence, _next_branch, ("then:*",)),
-    "parallel": Control(_parallel, _all_branches, ("then:*", "completed")),
-    "loop": Control(_loop, _next_item, ("loop", "done")),
-    "for": Control(_for, _next_number, ("loop", "done")),
-    "while": Control(_while, _next_pass, ("loop", "done"), rereads=True),
+    "sequence": described(
+        Control(_sequence, _next_branch, ("then:*",)),
+        "->",
+        "Runs its branches `then:0`, `then:1` … one after the other, each to its end.",
+    ),
+    "parallel": described(
+        Control(_parallel, _all_branches, ("then:*", "completed")),
+        "->",
+        "Runs its branches beside each other: what they ask for is under way together. `completed` follows the last one to end; the last output is that of the last branch in their order.",
+    ),
+    "loop": described(
+        Control(_loop, _next_item, ("loop", "done")),
+        "items -> item index total",
+        "Runs `loop` for each item, then `done`. The items are taken once, when it is entered.",
+    ),
+    "for": described(
+        Control(_for, _next_number, ("loop", "done")),
+        "start end step -> i index total",
+        "Runs `loop` for each number from `start` up to, and without, `end`; then `done`. More than 10,000 passes fail the run with `limit_reached`.",
+    ),
+    "while": described(
+        Control(_while, _next_pass, ("loop", "done"), rereads=True),
+        "condition -> item index",
+        "Runs `loop` while the condition, computed anew for each pass, is true; then `done`. More than 10,000 passes fail the run with `limit_reached`.",
+    ),
 }

@@ -4,7 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.model import Answer, Asked, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import (
+    Answer,
+    Asked,
+    Exec,
+    NodeType,
+    Passed,
+    Visit,
+    described,
+)
 from perdure.features.flows.values import (
     Pins,
     as_list,
@@ -220,4 +228,11 @@ def _said(result: dict[str, Json], name: str) -> Json:
     return as_object(result.get("metadata")).get(name) if value is None else value
 
 
-TYPES: Final[Mapping[str, NodeType]] = {"llm_call": Exec(_begin, _finish)}
+TYPES: Final[Mapping[str, NodeType]] = {
+    "llm_call": described(
+        Exec(_begin, _finish),
+        "prompt system provider model tools context use_context temperature seed thinking max_in_tokens max_output_tokens resp_schema -> response data success meta tool_calls",
+        "Asks a model once. Tools are offered, not executed.",
+        "`effectConfig`: the same names",
+    ),
+}

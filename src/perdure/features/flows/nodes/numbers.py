@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.model import NodeType, of_pins
+from perdure.features.flows.model import NodeType, described, of_pins
 from perdure.features.flows.values import Pins, finite, number_of
 
 
@@ -54,12 +54,20 @@ def _round(pins: Pins) -> float:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "add": of_pins(_add),
-    "subtract": of_pins(_subtract),
-    "multiply": of_pins(_multiply),
-    "divide": of_pins(_divide),
-    "modulo": of_pins(_modulo),
-    "power": of_pins(_power),
-    "abs": of_pins(lambda pins: abs(number_of(pins.get("value", 0)))),
-    "round": of_pins(_round),
+    "add": described(of_pins(_add), "a b -> result", "The sum, as a float."),
+    "subtract": described(of_pins(_subtract), "a b -> result", "`a` less `b`."),
+    "multiply": described(of_pins(_multiply), "a b -> result", "The product."),
+    "divide": described(
+        of_pins(_divide), "a b -> result", "`a` over `b`; a `b` of zero is a fault."
+    ),
+    "modulo": described(of_pins(_modulo), "a b -> result", "What is left of `a` over `b`."),
+    "power": described(of_pins(_power), "base exp -> result", "`base` to the power of `exp`."),
+    "abs": described(
+        of_pins(lambda pins: abs(number_of(pins.get("value", 0)))),
+        "value -> result",
+        "The number without its sign.",
+    ),
+    "round": described(
+        of_pins(_round), "value decimals -> result", "The number with so many decimals."
+    ),
 }

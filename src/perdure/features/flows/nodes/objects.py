@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.model import Node, NodeType, of_node, of_pins
+from perdure.features.flows.model import Node, NodeType, described, of_node, of_pins
 from perdure.features.flows.nodes.json_text import parsed
 from perdure.features.flows.values import Pins, as_list, planted, text_of, walked, whole
 from perdure.kernel.values import Json
@@ -74,15 +74,56 @@ def _array_length(pins: Pins) -> int:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "break_object": of_node(_break_object, shares=True),
-    "get": of_pins(_get, shares=True),
-    "set": of_pins(_set),
-    "merge": of_pins(_merge),
-    "make_object": of_pins(_make_object),
-    "coalesce": of_node(_coalesce, shares=True),
-    "get_element": of_pins(_get_element, shares=True),
-    "make_array": of_node(_make_array),
-    "array_length": of_pins(_array_length, shares=True),
-    "array_append": of_pins(lambda pins: [*as_list(pins.get("array")), pins.get("item")]),
-    "array_concat": of_node(_array_concat),
+    "break_object": described(
+        of_node(_break_object, shares=True),
+        "object -> (paths)",
+        "Gives out parts of an object, one pin for each path; a text is read as JSON first.",
+        "`breakConfig.selectedPaths`, else the declared pins",
+    ),
+    "get": described(
+        of_pins(_get, shares=True),
+        "object key default -> value",
+        "The value at a path, such as `a.b[0]`; the default where there is none.",
+    ),
+    "set": described(
+        of_pins(_set),
+        "object key value -> result",
+        "A copy of the object with the value at a dotted path.",
+    ),
+    "merge": described(of_pins(_merge), "a b -> result", "Both objects in one; `b` wins."),
+    "make_object": described(
+        of_pins(_make_object),
+        "(declared) -> result",
+        "An object of its pins; names that begin with `_` are left out.",
+    ),
+    "coalesce": described(
+        of_node(_coalesce, shares=True),
+        "(declared) -> result",
+        "The first pin, in their order, that is not null.",
+    ),
+    "get_element": described(
+        of_pins(_get_element, shares=True),
+        "array index default -> result found",
+        "The item at a position, from the end where it is negative; the default where there is none.",
+    ),
+    "make_array": described(
+        of_node(_make_array),
+        "(declared) -> result",
+        "A list of its pins in their order; nulls are left out.",
+    ),
+    "array_length": described(
+        of_pins(_array_length, shares=True),
+        "array -> result",
+        "How many items; 0 for what is no list.",
+    ),
+    "array_append": described(
+        of_pins(lambda pins: [*as_list(pins.get("array")), pins.get("item")]),
+        "array item -> result",
+        "The list with one more item.",
+    ),
+    "array_concat": described(
+        of_node(_array_concat),
+        "(declared) -> result",
+        "The lists of its pins, one after the other.",
+    ),
 }

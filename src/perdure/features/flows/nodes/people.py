@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.features.flows.model import Answer, Asked, Exec, NodeType, Passed, Visit
+from perdure.features.flows.model import (
+    Answer,
+    Asked,
+    Exec,
+    NodeType,
+    Passed,
+    Visit,
+    described,
+)
 from perdure.features.flows.values import as_list, as_object, text_of
 from perdure.kernel.model import Effect, Reason, Wait
 
@@ -54,6 +62,15 @@ def answered(output: dict[str, object], answer: Answer) -> Passed:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "ask_user": Exec(_ask, _asked),
-    "answer_user": Exec(_tell, _told),
+    "ask_user": described(
+        Exec(_ask, _asked),
+        "prompt choices -> response",
+        "Asks a person and waits for the answer.",
+        "`effectConfig.allowFreeText`",
+    ),
+    "answer_user": described(
+        Exec(_tell, _told),
+        "message level -> message",
+        "Says something to whoever watches, and goes on.",
+    ),
 }

@@ -11,7 +11,7 @@ from string import Formatter
 from typing import Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.model import NodeType, of_pins
+from perdure.features.flows.model import NodeType, described, of_pins
 from perdure.features.flows.values import Pieces, Pins, joined, text_of, walked
 from perdure.kernel.values import Json
 
@@ -132,6 +132,14 @@ def _joined(value: Json, quoted: str | None) -> str:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "format": of_pins(_format),
-    "string_template": of_pins(_template),
+    "format": described(
+        of_pins(_format),
+        "template values -> result",
+        "Fills `{name}` from the values; a name that is not there is a fault.",
+    ),
+    "string_template": described(
+        of_pins(_template),
+        "template vars -> result",
+        'Fills `{{a.b[0] | filter}}` from the variables; what is not there is empty. Filters: `json`, `join(", ")`, `trim`, `lower`, `upper`.',
+    ),
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import BoundReached
-from perdure.features.flows.model import Node, NodeType, of_node, of_pins
+from perdure.features.flows.model import Node, NodeType, described, of_node, of_pins
 from perdure.features.flows.values import (
     ITEMS_MAX,
     TEXT_MAX,
@@ -85,15 +85,54 @@ def _contains(pins: Pins) -> bool:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "concat": of_node(_concat),
-    "split": of_pins(_split),
-    "join": of_pins(_join),
-    "trim": of_pins(lambda pins: text_of(pins.get("text")).strip()),
-    "lowercase": of_pins(lambda pins: text_of(pins.get("text")).lower()),
-    "uppercase": of_pins(lambda pins: text_of(pins.get("text")).upper()),
-    "length": of_pins(lambda pins: len(text_of(pins.get("text")))),
-    "is_empty_string": of_pins(lambda pins: text_of(pins.get("text")) == ""),
-    "contains": of_pins(_contains),
-    "replace": of_pins(_replace),
-    "substring": of_pins(_substring),
+    "concat": described(
+        of_node(_concat),
+        "(declared) -> result",
+        "Its pins as one text, in their order.",
+        "`concatConfig.separator`",
+    ),
+    "split": described(
+        of_pins(_split),
+        "text delimiter trim drop_empty maxsplit -> result",
+        "The parts of a text; trimmed, and without empty ones, unless told otherwise.",
+    ),
+    "join": described(of_pins(_join), "items delimiter -> result", "The items as one text."),
+    "trim": described(
+        of_pins(lambda pins: text_of(pins.get("text")).strip()),
+        "text -> result",
+        "The text without the space around it.",
+    ),
+    "lowercase": described(
+        of_pins(lambda pins: text_of(pins.get("text")).lower()),
+        "text -> result",
+        "The text in small letters.",
+    ),
+    "uppercase": described(
+        of_pins(lambda pins: text_of(pins.get("text")).upper()),
+        "text -> result",
+        "The text in capitals.",
+    ),
+    "length": described(
+        of_pins(lambda pins: len(text_of(pins.get("text")))), "text -> result", "How many letters."
+    ),
+    "is_empty_string": described(
+        of_pins(lambda pins: text_of(pins.get("text")) == ""),
+        "text -> result",
+        "Whether there is no letter.",
+    ),
+    "contains": described(
+        of_pins(_contains),
+        "text pattern -> result",
+        "Whether the pattern is in the text; an empty one is in none.",
+    ),
+    "replace": described(
+        of_pins(_replace),
+        "text pattern replacement mode -> result",
+        "The text with the pattern replaced: the `first`, so many times, or `all`.",
+    ),
+    "substring": described(
+        of_pins(_substring),
+        "text start end -> result",
+        "The letters from `start` up to, and without, `end`.",
+    ),
 }

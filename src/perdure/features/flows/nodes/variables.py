@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.faults import NodeFault
-from perdure.features.flows.model import LAST_OUTPUT, Exec, Function, Node, NodeType, Passed, Visit
+from perdure.features.flows.model import (
+    LAST_OUTPUT,
+    Exec,
+    Function,
+    Node,
+    NodeType,
+    Passed,
+    Visit,
+    described,
+)
 from perdure.features.flows.values import Allowance, Pins, as_list, as_object, planted, text_of
 from perdure.features.flows.vars import Vars, Writes
 from perdure.kernel.program import Moment
@@ -124,11 +133,37 @@ def _zero(node: Node) -> Json:
 
 
 TYPES: Final[Mapping[str, NodeType]] = {
-    "get_var": Function(_get_var, shares=True),
-    "get_context": Function(_get_context, shares=True),
-    "var_decl": Function(_declared, shares=True),
-    "bool_var": Function(_declared_boolean, shares=True),
-    "set_var": Exec(_set_var),
-    "set_var_property": Exec(_set_var_property),
-    "set_vars": Exec(_set_vars),
+    "get_var": described(
+        Function(_get_var, shares=True), "name -> value", "A variable by its dotted path, or null."
+    ),
+    "get_context": described(
+        Function(_get_context, shares=True),
+        "-> context task messages",
+        "The conversation of the run: its context, the task and the messages.",
+    ),
+    "var_decl": described(
+        Function(_declared, shares=True),
+        "-> name value",
+        "A variable of a declared type; a value of another type counts as none.",
+        "`literalValue`: `{name, type, default}`",
+    ),
+    "bool_var": described(
+        Function(_declared_boolean, shares=True),
+        "-> name value",
+        "A variable that is a truth.",
+        "`literalValue`: `{name, default}`",
+    ),
+    "set_var": described(
+        Exec(_set_var),
+        "name value -> value",
+        "Sets a variable by its dotted path. The last output stays what it was.",
+    ),
+    "set_var_property": described(
+        Exec(_set_var_property),
+        "name key value -> value",
+        "Sets one property of a variable that is an object.",
+    ),
+    "set_vars": described(
+        Exec(_set_vars), "updates -> updates", "Sets several variables by their paths."
+    ),
 }
