@@ -146,3 +146,10 @@ async def test_what_was_sent_is_not_sent_back_at_length(gateway: Gateway) -> Non
     answer = await gateway.post("/runs/start", {"input_data": "s" * 1_000})
     assert "input" not in answer.json()["errors"][0]
     assert len(answer.content) < 1_000
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("field", ["token", "Token", "apiKey", "pasword"])
+async def test_a_secret_under_a_wrong_name_is_not_sent_back(gateway: Gateway, field: str) -> None:
+    answer = await gateway.post("/me/tokens", {"name": "n", field: "agw_secret"})
+    assert answer.status_code == 422 and "agw_secret" not in answer.text

@@ -17,7 +17,7 @@ from psycopg import sql
 MARK: Final = "cAnArYoFtEsT"  # a multiple of three letters, and nothing that anybody writes
 SECRET_BYTES: Final = 32
 # Where a secret lies on purpose, each a file for its owner alone.
-KEPT: Final = frozenset({"bootstrap-admin-token"})
+KEPT: Final = frozenset({"bootstrap-admin-token", "pepper"})
 _TABLES: Final = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'

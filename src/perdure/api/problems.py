@@ -53,6 +53,7 @@ class Kind(NamedTuple):
 
 BUG: Final = Kind("internal_error", 500, "The program has a bug here.")
 SECRETS: Final = frozenset({"api_key", "password", "secret", "token"})  # fields never repeated
+UNKNOWN_FIELD: Final = "extra_forbidden"  # as pydantic calls it
 BUG_DETAIL: Final = "Something went wrong that should not. The log has it under this instance."
 
 PROTOCOL: Final[Mapping[int, Kind]] = {
@@ -174,8 +175,8 @@ def _told(fault: Mapping[str, Any]) -> dict[str, Json]:
         "type": fault["type"], "loc": [_place(part) for part in fault["loc"]], "msg": fault["msg"],
     }  # fmt: skip
     sent = fault.get("input")
-    if SECRETS.intersection(fault["loc"]):
-        return told
+    if SECRETS.intersection(fault["loc"]) or fault["type"] == UNKNOWN_FIELD:
+        return told  # a misspelt `token` is one as well
     if sent is None or isinstance(sent, bool | int | float) or _is_short(sent):
         told["input"] = sent
     if fault.get("ctx"):
