@@ -41,7 +41,7 @@ KINDS: list[tuple[Effect | Wait, str, str]] = [
     (CHILD, "child", "waits for c"),
     (EFFECT, "effect", "echo is under way"),
 ]
-BY_URGENCY: list[Effect | Wait] = [REVIEW, APPROVAL, QUESTION, EVENT, TIMER, CHILD, EFFECT]
+BY_URGENCY: list[Effect | Wait] = [REVIEW, APPROVAL, QUESTION, EVENT, CHILD, TIMER, EFFECT]
 
 
 @pytest.mark.parametrize(("what", "kind", "detail"), KINDS)

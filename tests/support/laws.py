@@ -136,7 +136,10 @@ def check_relatives(life: Life, event: Event, decision: Decision) -> None:
 
 
 def check_orphans(life: Life, event: Event, decision: Decision) -> None:
-    """A child that is waited for no more hears so, unless it ended by itself; nobody else does."""
+    """A child that is waited for no more hears so, unless it ended by itself.
+
+    Nobody else does, but for a child that is to end and still waited for.
+    """
     gone = {
         entry.what.child
         for entry in decision.closed
@@ -149,7 +152,11 @@ def check_orphans(life: Life, event: Event, decision: Decision) -> None:
         if child.run.birth.parent_key not in {None, *life.run.open}
     }
     cancelled = {send.to for send in decision.sends if send.kind == "cancel"}
-    assert cancelled == (gone - {None}) | unwanted
+    assert (gone - {None}) | unwanted <= cancelled
+    waited_for = {
+        entry.what.child for entry in life.run.open.values() if isinstance(entry.what, Wait)
+    }
+    assert cancelled <= gone | unwanted | waited_for
 
 
 def check_silence(before: Run, event: Event, asked: int) -> None:

@@ -38,7 +38,7 @@ def shown_open(run: Run) -> Open | None:
     return min(waits, key=lambda entry: (_pressing(_of(entry)), entry.seq))
 
 
-_ORDER = ("review", "approval", "question", "event", "timer", "child", "effect")
+_ORDER = ("review", "approval", "question", "event", "child", "timer", "effect")
 
 
 def _pressing(blocked: Blocked) -> int:

@@ -80,7 +80,7 @@ def decide_a_slice(
     """The same for a driver that must not block: the decision, or after `SLICE` moves the rest of the fold."""
     if run.status in TERMINAL:
         return ignored(run, "the run has ended")
-    draft = Draft(run, View(cells), Moment(run.birth, run.version, at))
+    draft = Draft(run, View(cells), Moment(run.birth, run.version, at, run.held))
     match event:
         case Arrived():
             return _arrived(draft, program, event)

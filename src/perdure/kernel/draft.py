@@ -13,6 +13,7 @@ from perdure.kernel.model import (
     Decision,
     Effect,
     Failed,
+    Note,
     Ok,
     Open,
     Reason,
@@ -170,7 +171,7 @@ class Draft:
     def begin_child(self, start: Start) -> None:
         """Give birth to a child in the same commit, and wait for it if that is wished."""
         birth, step_id = self.birth, self._next_step_id()
-        child_id = RunId(derived_id(birth.id, step_id))
+        child_id = RunId(derived_id(birth.id, start.identity or step_id))
         key = self._free(f"subworkflow:{child_id}")
         effect = effect_json(CHILD_KIND, start.payload, start.result_key)
         again = f"{birth.id}:{self.seq + 1}:0"
@@ -184,9 +185,15 @@ class Draft:
             id=child_id, workflow_id=start.workflow_id, program=start.program, created_at=self.now,
             root_id=birth.root_id, session_id=start.session_id or birth.session_id, actor_id=birth.actor_id,
             parent_id=birth.id, parent_key=key if start.wait else None, depth=birth.depth + 1,
-            lifecycle=birth.lifecycle, limits=birth.limits,
+            lifecycle=birth.lifecycle, limits=start.limits or birth.limits,
         )  # fmt: skip
         self.births += (born(child, start.cells),)
+
+    def note(self, note: Note) -> None:
+        """Write down a fact that nothing follows from."""
+        told = effect_json(note.kind, note.payload, None)
+        self._step(self._next_step_id(), note.node_id, "completed", self.now, self.now, told,
+                   ends_fold=False)  # fmt: skip
 
     def withdraw_all(self, tags: tuple[str, ...]) -> None:
         """Give up everything open that has one of these tags."""
@@ -212,6 +219,17 @@ class Draft:
         for entry in self.open.values():
             if isinstance(entry.what, Wait) and entry.what.child is not None:
                 self.send(entry.what.child, kind, body=body)
+
+    def cancel_children(self, tags: tuple[str, ...]) -> None:
+        """Have the children with one of these tags end; their ends are waited for as before."""
+        for entry in self.open.values():
+            what = entry.what
+            if isinstance(what, Wait) and what.child is not None and what.tag in tags:
+                self.send(what.child, "cancel", body={"reason": "no longer wanted"})
+
+    def hold_itself(self, reason: str) -> None:
+        """Ask for a hold of this run, which comes to it as any other: in its turn, and in the next decision."""
+        self.send(self.birth.id, "hold", body={"reason": reason})
 
     def send(self, to: RunId, kind: str, key: Key | None = None, body: Json = None) -> None:
         """Send a message to another run; the same decision made again sends the same id."""

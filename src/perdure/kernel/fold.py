@@ -74,9 +74,20 @@ def _taken(draft: Draft, move: Move) -> Done | Fail | None:
         draft.warn(move.warnings)
     if move.withdraw:
         draft.withdraw_all(move.withdraw)
+    if move.notes or move.cancel or move.hold is not None:
+        _told(draft, move)
     if move.effects or move.waits or move.starts:
         return _begun(draft, move) or move.end
     return move.end
+
+
+def _told(draft: Draft, move: Move) -> None:
+    """Write down what the move only says, and send what it has to say to children and to the run itself."""
+    for note in move.notes:
+        draft.note(note)
+    draft.cancel_children(move.cancel)
+    if move.hold is not None:
+        draft.hold_itself(move.hold)
 
 
 def _begun(draft: Draft, move: Move) -> Fail | None:

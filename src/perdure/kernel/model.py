@@ -93,7 +93,10 @@ class ProgramRef(NamedTuple):
 
 
 class Start(NamedTuple):
-    """A child to be born in the same commit. With `wait` the run goes on when the child has ended."""
+    """A child to be born in the same commit. With `wait` the run goes on when the child has ended.
+
+    `identity` names the child among its parent's: the id follows from it, and not from the record.
+    """
 
     tag: str
     node_id: str
@@ -104,6 +107,16 @@ class Start(NamedTuple):
     session_id: SessionId | None = None
     wait: bool = True
     result_key: str | None = None
+    identity: str | None = None
+    limits: Limits | None = None  # else those of its parent
+
+
+class Note(NamedTuple):
+    """A fact for the ledger that asks for nothing; `kind` is the effect word of its record."""
+
+    node_id: str
+    kind: str
+    payload: Json
 
 
 # --- outcomes and events -----------------------------------------------------------------------

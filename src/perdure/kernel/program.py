@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from perdure.clock import text_of
-from perdure.kernel.model import GONE, Birth, Effect, Event, Start, Wait
+from perdure.kernel.model import GONE, Birth, Effect, Event, Held, Note, Start, Wait
 from perdure.kernel.values import Json
 
 
@@ -29,7 +29,9 @@ class Move(NamedTuple):
 
     `more` asks to be asked again at once (a pure move). A move without `more`, requests or an
     end means: still waiting for what is open. `path` names the nodes passed. `withdraw` names
-    the tags of open things that are no longer wanted. `warnings` are shown with the run.
+    the tags of open things that are no longer wanted, and `cancel` those of children that are to
+    end and still to be heard of. `hold` asks for a hold of the run itself, and says why. `notes`
+    are written before what is begun. `warnings` are shown with the run.
     """
 
     writes: Mapping[str, Json] = {}
@@ -41,6 +43,9 @@ class Move(NamedTuple):
     path: tuple[str, ...] = ()
     more: bool = False
     warnings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    cancel: tuple[str, ...] = ()
+    hold: str | None = None
 
 
 class View:
@@ -84,13 +89,14 @@ class View:
 class Moment:
     """What a program may know of time, chance and itself while it is asked."""
 
-    __slots__ = ("_drawn", "_text", "at", "run", "version")
+    __slots__ = ("_drawn", "_text", "at", "held", "run", "version")
 
-    def __init__(self, run: Birth, version: int, at: datetime) -> None:
-        """The moment `at` in the life of `run`, which stands at `version`."""
+    def __init__(self, run: Birth, version: int, at: datetime, held: Held | None = None) -> None:
+        """The moment `at` in the life of `run`, which stands at `version`; `held` is the hold that ends now."""
         self.run = run
         self.version = version
         self.at = at
+        self.held = held
         self._text: str | None = None
         self._drawn = 0
 
