@@ -8,7 +8,7 @@ from perdure.adapters.sql.postgres import PostgresSession
 from perdure.adapters.sql.sqlite import SqliteSession
 
 # What a process does by itself, soon after a request or now and then.
-BY_ITSELF: Final = ("SET last_used_at", "SET last_seen_at", "planes.due_at", "audit_checkpoints", "audit_heads.tenant, audit_heads.seq")  # fmt: skip
+BY_ITSELF: Final = ("SET last_used_at", "SET last_seen_at", "planes.due_at", "audit_checkpoints", "audit_heads.tenant, audit_heads.seq", "FROM runtimes JOIN users")  # fmt: skip
 
 
 class Statements:

@@ -10,12 +10,14 @@ from urllib.parse import quote
 
 from perdure.app.client import Gateway
 from perdure.app.selftest.answers import Answer
+from perdure.app.selftest.rows import NOWHERE
 from perdure.errors import GatewayError, NotFound
 from perdure.identity.users import LOCAL
 
 PREFIX: Final = "selftest"
 HOME: Final = "default"  # where the installation's own token is at home
 LETTERS: Final = 8
+PROFILES: Final = "/config/provider-endpoint-profiles"
 
 
 @dataclass
@@ -29,6 +31,11 @@ class Person:
     admin: bool = False
     gateway: Gateway | None = None  # opened when they first ask
     acts: list[str] = field(default_factory=list)  # requests that their plane puts on record
+
+    @property
+    def id(self) -> str:
+        """What tells them from everybody, in whichever tenant."""
+        return f"{self.tenant}/{self.name}"
 
     async def connected(self) -> Gateway:
         """Their client."""
@@ -54,6 +61,7 @@ class Company:
         """Make people at `url` by `root`, with clients that are closed with `stack`."""
         self.url, self.root, self._stack = url, root, stack
         self.home = HOME
+        self.shared = ""
         self.made: list[tuple[str, str]] = []  # tenants and users
         self.traces: dict[str, tuple[str, str]] = {}  # what names a thing → whose and what it is
 
@@ -68,9 +76,11 @@ class Company:
         """A client with a token, or with none."""
         return await self._stack.enter_async_context(Gateway(self.url, token))
 
-    async def hire(self, role: str, tenant: str = "", *, admin: bool = False) -> Person:
+    async def hire(
+        self, role: str, tenant: str = "", *, admin: bool = False, name: str = ""
+    ) -> Person:
         """Make a user. Raises `Forbidden` where the admin has no word in the tenant."""
-        name, tenant = new_name(role), tenant or self.home
+        name, tenant = name or new_name(role), tenant or self.home
         roles = ["user", "admin"] if admin else ["user"]
         body = {"user_id": name, "tenant_id": tenant, "roles": roles}
         token: str = (await self.root.post("/admin/users", body))["token"]
@@ -81,6 +91,13 @@ class Company:
         """Somebody who shows no credential."""
         return Person("nobody", "", "", self)
 
+    async def share(self) -> None:
+        """Keep a profile that all of one's own tenant may use, and nobody of another. It is gone with the others."""
+        name = new_name("shared")
+        body = {"id": name, "display_name": name, "base_url": NOWHERE, "scope": "gateway"}
+        await self.root.post(PROFILES, body)
+        self.shared = name
+
     def admin(self) -> Person:
         """The admin who lets the trial happen."""
         return Person("the admin", self.home, "", self, True, self.root)
@@ -88,6 +105,8 @@ class Company:
     async def leave(self) -> list[str]:
         """Delete everybody who was made, and what is kept of them; what could not be."""
         left: list[str] = []
+        if self.shared:
+            await self.root.delete(f"{PROFILES}/{self.shared}")
         for tenant, name in reversed(dict.fromkeys(self.made)):
             try:
                 await self.root.delete(f"/admin/users/{quote(name, safe='')}", tenant_id=tenant)

@@ -50,7 +50,7 @@ class Probes:
 
     def owns(self, things: Things) -> None:
         """Know somebody as an owner of what others may not see."""
-        self._owners.add(things.person.name)
+        self._owners.add(things.person.id)
 
     async def prepare(self, asked: Sequence[Asked], others: Sequence[Things]) -> None:
         """Have somebody like Alice where an id that is free for an asker becomes theirs by asking."""
@@ -169,14 +169,15 @@ class Probes:
 
     def check_traces(self, route: str, reader: Things, text: str, values: Values) -> None:
         """See that nothing of an owner's is in an answer to another, but what they said themselves."""
-        said = set(values.values())
+        person, said = reader.person, {reader.person.name, *values.values()}
         for trace, (owner, kind) in self._company.traces.items():
-            if owner not in self._owners or owner == reader.person.name or trace not in text:
+            if owner not in self._owners or owner == person.id or trace not in text:
                 continue
             if not any(it in trace or trace in it for it in said):
-                self._report.found(
-                    route, reader.person.name, f"is told a {kind} of another's: {trace}"
-                )
+                self._report.found(route, person.name, f"is told a {kind} of another's: {trace}")
+        shared = self._company.shared
+        if shared and person.tenant != self._company.home and shared in text:
+            self._report.found(route, person.name, f"is told a profile of another tenant: {shared}")
 
 
 def shut(asked: Asked, person: Person) -> int | None:

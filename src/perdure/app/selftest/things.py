@@ -1,7 +1,7 @@
 """Things of people in a trial, made over the API: for each kind one maker, which may make others on its way."""
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from secrets import randbelow
 from typing import Any, Final
 
@@ -48,7 +48,7 @@ class Things:
         self._have |= things
         for kind, text in things.items():
             if kind not in SHARED and len(text) >= TRACE_LETTERS_MIN:
-                self.company.traces.setdefault(text, (self.person.name, kind))
+                self.company.traces.setdefault(text, (self.person.id, kind))
 
     async def get(self, kind: str) -> str:
         """The thing of a kind. Raises `NotMade`."""
@@ -56,9 +56,9 @@ class Things:
             await MAKERS[kind](self)
         return self._have[kind]
 
-    async def all(self) -> None:
-        """Have one of each kind."""
-        for kind in MAKERS:
+    async def all(self, named: Iterable[str]) -> None:
+        """Have one of each of these kinds."""
+        for kind in named:
             await self.get(kind)
 
     def fresh(self) -> "Things":

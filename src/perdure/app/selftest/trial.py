@@ -7,18 +7,20 @@ work. What others do neither shows in a list nor shifts it.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import chain
 from typing import Any
 
 import anyio
 
 from perdure.app.client import Gateway
+from perdure.app.selftest import kinds
 from perdure.app.selftest.document import Asked, asked_of
-from perdure.app.selftest.people import Company, new_name
+from perdure.app.selftest.people import PROFILES, Company, new_name
 from perdure.app.selftest.probes import Probes, Work
 from perdure.app.selftest.report import Finding, Report
 from perdure.app.selftest.requests import request_of, values_of
 from perdure.app.selftest.rows import ROWS, Row
-from perdure.app.selftest.things import Things
+from perdure.app.selftest.things import MAKERS, Things
 from perdure.app.selftest.views import STREAM, Views, check_same, overhear, views_of
 from perdure.errors import Forbidden
 
@@ -34,28 +36,35 @@ class Trial:
         self.report = Report()
         self.probes = Probes(company, self.report, work)
         self.alice: Things
-        self.others: list[Things] = []
+        self.readers: list[
+            Things
+        ] = []  # Bob, another tenant's admin, and somebody of Alice's name elsewhere
+        self.askers: list[Things] = []  # Bob, another tenant's admin, and nobody
+        found = chain.from_iterable(chain.from_iterable(it.ids.values()) for it in asked)
+        self.kinds = sorted({kinds.RUN, *found} & MAKERS.keys())
         self._before: Views = {}
 
     async def prepare(self) -> None:
         """Hire everybody, and have each make one thing of each kind. Raises `NotMade`, `Forbidden`."""
         hire = self.company.hire
-        people = [await hire("alice"), await hire("bob")]
+        alice, bob = await hire("alice"), await hire("bob")
+        people = [alice, bob]
         try:
             people.append(await hire("mallory", new_name("elsewhere"), admin=True))
+            people.append(await hire("alice", new_name("beyond"), name=alice.name))
         except Forbidden:
-            self.report.left_out.append(
-                "another tenant's admin: your word goes in your own tenant alone"
-            )
-        self.alice, *self.others = [Things(self.company, person) for person in people]
+            self.report.left_out.append("other tenants: your word goes in your own alone")
+        if any(PROFILES in it.route for it in self.asked):
+            await self.company.share()
+        self.alice, *self.readers = [Things(self.company, person) for person in people]
         self.probes.owns(self.alice)
-        for things in (self.alice, *self.others):
-            await things.all()
-        self.others.append(Things(self.company, self.company.nobody()))
+        for things in (self.alice, *self.readers):
+            await things.all(self.kinds)
+        self.askers = [*self.readers[:2], Things(self.company, self.company.nobody())]
 
     async def live(self) -> None:
         """Let Alice use every route as she may, while the others look at theirs; then make ready to probe."""
-        readers = [it for it in self.others if it.person.token]
+        readers = self.readers
         for things in readers:
             await _settled(things)
         before = [await views_of(self.asked, things, self.report) for things in readers]
@@ -99,8 +108,8 @@ class Trial:
     async def _renew(self) -> None:
         """Give Alice new things in the place of those that she ended, and remember how all stands."""
         self.alice = self.alice.fresh()
-        await self.alice.all()
-        await self.probes.prepare(self.asked, self.others)
+        await self.alice.all(self.kinds)
+        await self.probes.prepare(self.asked, self.askers)
         self._before = await views_of(self._lasting(), self.alice, self.report)
 
     def _lasting(self) -> list[Asked]:
@@ -110,7 +119,7 @@ class Trial:
     async def probe(self) -> None:
         """Ask as everybody else for each of Alice's things, and for one that is not there."""
         for asked in sorted(self.asked, key=lambda it: it.makes):
-            for asker in self.others:
+            for asker in self.askers:
                 await self.probes.ask(asked, self.alice, asker)
 
     async def look_back(self) -> None:
