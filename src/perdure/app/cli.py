@@ -15,6 +15,7 @@ from perdure.app.commands import (
     models,
     openapi,
     runs,
+    runtimes,
     serving,
     settings,
     starting,
@@ -71,6 +72,7 @@ _add(ledger.ledger, runs.answer, runs.pause, runs.resume, runs.cancel, ledger.ve
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
+app.add_typer(runtimes.app, name="runtimes")
 app.add_typer(audit.app, name="audit")
 _add(settings.settings, doctor.doctor, openapi.openapi)
 
