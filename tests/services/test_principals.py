@@ -2,7 +2,7 @@
 
 import pytest
 
-from perdure.errors import Forbidden, Invalid, RuntimeTaken, Unfit, UserNotFound
+from perdure.errors import Forbidden, Invalid, LastAdmin, RuntimeTaken, Unfit, UserNotFound
 from perdure.identity.credentials import local_admin
 from perdure.identity.principal import Principal, Role
 from perdure.identity.tokens import Shown
@@ -132,6 +132,18 @@ async def test_a_runtime_is_named_as_a_person_writes_it(kept: Control) -> None:
     change = UserChange(runtime=RuntimeId("a new/one"))
     assert (await principals.change(kept.context, an_admin(), user, change)).runtime == "a_new_one"
     assert (await made(kept, user_id="bob", runtime_id="b b")).runtime == "b_b"
+
+
+async def test_the_last_admin_of_a_tenant_goes_by_a_word_from_outside_alone(kept: Control) -> None:
+    roles = frozenset({Role.USER, Role.ADMIN})
+    last = await made(kept, roles=roles)
+    for inside in (an_admin(), an_admin(ACME, OVER_ALL)):
+        with pytest.raises(LastAdmin):
+            await principals.delete(kept.context, inside, last)
+    await principals.delete(kept.context, an_admin(BETA, OVER_ALL), last)
+    home = await made(kept, actor=local_admin("f"), user_id="root", roles=roles)
+    with pytest.raises(LastAdmin):
+        await principals.delete(kept.context, local_admin("f"), home)
 
 
 async def test_the_first_admin_is_made_once_and_let_in_again(kept: Control) -> None:

@@ -154,6 +154,7 @@ async def test_the_last_admin_stays(kept: Control) -> None:
         await principals.delete(ACME, root, at=kept.now)
     await kept.user("second", roles=ADMINS)
     await principals.delete(ACME, root, at=kept.now)
+    await principals.delete(ACME, UserId("second"), at=kept.now, last_too=True)
 
 
 async def test_two_admins_cannot_delete_each_other(kept: Control) -> None:

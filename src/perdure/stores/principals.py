@@ -65,10 +65,12 @@ class PrincipalStore(Protocol):
         """
         ...
 
-    async def delete(self, tenant: TenantId, user: UserId, *, at: str) -> User:
+    async def delete(
+        self, tenant: TenantId, user: UserId, *, at: str, last_too: bool = False
+    ) -> User:
         """Delete a user with their tokens, end their sessions, keep their runtime for them; the user as they were.
 
-        Raises `UserNotFound`, `LastAdmin`.
+        Raises `UserNotFound`, and `LastAdmin` unless the last one may go too.
         """
         ...
 

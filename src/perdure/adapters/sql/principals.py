@@ -130,12 +130,15 @@ class SqlPrincipals:
 
         return await self._transactions.write(work)
 
-    async def delete(self, tenant: TenantId, user: UserId, *, at: str) -> User:
+    async def delete(
+        self, tenant: TenantId, user: UserId, *, at: str, last_too: bool = False
+    ) -> User:
         """Delete a user with what lets them in, and keep their runtime for them."""
 
         def work(session: Session) -> User:
             before = locked_user(session, tenant, user)
-            _leave_an_admin(session, before)
+            if not last_too:
+                _leave_an_admin(session, before)
             session.run(_DELETE, _tenant=tenant, _user=user)
             session.run(_DELETE_TOKENS, _tenant=tenant, _user=user)
             end_sessions(session, tenant, user, at)
