@@ -12,6 +12,7 @@ from perdure.identity.principal import Role
 from perdure.identity.users import OVER_ALL
 from perdure.ids import RuntimeId, TenantId
 from tests.support.control import BETA
+from tests.support.planes import DATABASES
 from tests.support.signing import Town, a_town
 
 pytestmark = pytest.mark.anyio
@@ -21,10 +22,10 @@ FIELDS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    """A gateway with alice, bob, and ada who is an admin."""
-    async with a_town(tmp_path) as one:
+@pytest.fixture(params=DATABASES)
+async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
+    """A gateway with alice, bob, and ada who is an admin, who are kept in either database."""
+    async with a_town(tmp_path, database=request.param) as one:
         yield one
 
 

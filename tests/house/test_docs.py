@@ -73,3 +73,11 @@ def test_nothing_names_one_machine_or_one_registry() -> None:
         for match in [*MACHINE.finditer(text_of(path)), *REGISTRY.finditer(text_of(path))]
     ]
     assert found == []
+
+
+def test_promise_67_no_page_calls_a_workspace_a_sandbox() -> None:
+    called = re.compile(
+        r"workspace[^.\n]{0,60}\bsandbox|sandbox[^.\n]{0,60}\bworkspace", re.IGNORECASE
+    )
+    pages = [*PAGES, *(ROOT / "src/perdure/api").rglob("*.py")]
+    assert [name_of(page) for page in pages if called.search(text_of(page))] == []

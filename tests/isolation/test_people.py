@@ -1,6 +1,6 @@
 """Alice and Bob on one gateway: ids, events, commands, work in the background and keys are each their own's."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from perdure.errors import Unfit
 from perdure.ids import RunId
 from perdure.kernel.limits import Limits
 from perdure.kernel.model import ProgramRef
@@ -91,3 +94,24 @@ def test_every_artifact_that_is_named_is_found() -> None:
 def test_a_repeat_is_the_same_request_whatever_its_key() -> None:
     assert StartRequest({"a": 1}, key="k").body() == StartRequest({"a": 1}, key="l").body()
     assert StartRequest({"a": 1}).body() != StartRequest({"a": 2}).body()
+
+
+ABROAD = (
+    "/", "/etc", "//host/share", "~", "~root/x", "C:\\x", "c:x", "\\\\host\\share", "..", "../x", "a/../../x",
+    "a\\..\\x", " /etc", "a/ .. /x", "x\n/..",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["workspace_root", "workspace_allowed_paths"])
+@pytest.mark.parametrize("path", ABROAD)
+def test_promise_67_a_workspace_refuses_roots_of_the_machine(name: str, path: str) -> None:
+    for given in (path, f"fine\n{path}", ["fine", path]):
+        with pytest.raises(Unfit, match=name):
+            cells(**{name: given})
+
+
+@pytest.mark.parametrize(
+    "path", ["", "notes", "a/b.c", "..x", "a..b", ".hidden/x", None, ["a", "b/c"]]
+)
+def test_a_workspace_takes_what_lies_in_it(path: Any) -> None:
+    assert cells(workspace_root=path)["in/workspace_root"] == path

@@ -93,10 +93,11 @@ class Town:
 
 @asynccontextmanager
 async def a_town(
-    folder: Path, settings: ApiSettings = QUIET, *, installation: bool = True, **options: Any
-) -> AsyncIterator[Town]:
+    folder: Path, settings: ApiSettings = QUIET, *, installation: bool = True, database: str = "sqlite",
+    **options: Any,
+) -> AsyncIterator[Town]:  # fmt: skip
     """A gateway with users; the installation's own token lets in its local admin as well."""
-    async with a_control("sqlite", folder) as control:
+    async with a_control(database, folder) as control:
         context = control.context
         uses = Uses(context.tokens, context.sessions, control.clock)
         own = SingleToken([TOKEN], b"key of a test") if installation else None

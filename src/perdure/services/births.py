@@ -1,8 +1,10 @@
 """From what a client asks for to the first state of a run: its cells, its prompt, its birth."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from perdure.errors import Unfit
 from perdure.ids import ArtifactId, RunId, SessionId
 from perdure.kernel.limits import Limits
 from perdure.kernel.model import Birth, ProgramRef
@@ -13,6 +15,9 @@ PROMPT_PINS: Final = ("prompt", "message", "request", "task")
 RUNTIME_PINS: Final = ("provider", "model")
 RUNTIME, LIMITS, LIFECYCLE = "_runtime", "_limits", "_run_lifecycle"
 RESERVED: Final = frozenset({RUNTIME, LIMITS, LIFECYCLE})
+FOLDERS: Final = ("workspace_root", "workspace_allowed_paths")  # inputs that name folders
+# A path that begins at the root, at somebody's home or at a drive, or climbs.
+ABROAD: Final = re.compile(r"\s*[/\\~]|\s*[A-Za-z]:|(?:.*[/\\])?\s*\.\.\s*(?:[/\\]|$)", re.DOTALL)
 NEVER_FROM_OUTSIDE: Final = frozenset({"workflow_policy"})  # of `_runtime`: the server's own word
 
 # What flows read as `_limits`; the names are theirs.
@@ -72,8 +77,12 @@ def birth_of(
 
 
 def cells_of(request: StartRequest) -> dict[str, Json]:
-    """The cells of a run at seq 0: a cell for each input, and what is known about the run beside them."""
+    """The cells of a run at seq 0: a cell for each input, and what is known about the run beside them.
+
+    Raises `Unfit` for a folder that is not below the workspace of the runtime.
+    """
     inputs = request.input_data
+    _check_folders(inputs)
     cells = {f"in/{name}": value for name, value in inputs.items() if name not in RESERVED}
     cells[f"rt/{RUNTIME}"] = _runtime_of(request)
     cells[f"rt/{LIMITS}"] = {**LIMITS_DEFAULT, **_object(inputs.get(LIMITS))}
@@ -122,3 +131,11 @@ def _runtime_of(request: StartRequest) -> dict[str, Json]:
 
 def _object(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, dict) else {}
+
+
+def _check_folders(inputs: Mapping[str, Json]) -> None:
+    for name in FOLDERS:
+        given = inputs.get(name)
+        paths = given if isinstance(given, list) else str(given or "").splitlines()
+        if any(ABROAD.match(str(path)) for path in paths):
+            raise Unfit(f"{name}: a path below the workspace, which no path leaves")
