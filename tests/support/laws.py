@@ -24,7 +24,8 @@ from perdure.kernel.model import (
     Told,
     Wait,
 )
-from tests.support.ledger import assert_gapless, rebuilt, word_of
+from perdure.kernel.replay import Retold
+from tests.support.ledger import assert_gapless, rebuilt, recorded, word_of
 from tests.support.life import Life
 
 
@@ -50,6 +51,22 @@ def check_commit(life: Life, before: Run, event: Event, decision: Decision, aske
     check_relatives(life, event, decision)
     check_silence(before, event, asked)
     check_usage(life, before, event, decision)
+    check_retold(life, decision)
+
+
+def check_retold(life: Life, decision: Decision) -> None:
+    """The records alone tell what happened: decided again, they come out as they are."""
+    if life.retold is None:
+        life.retold = Retold(life.run.birth, life.inputs, life.program.program)
+    if not decision.steps:
+        return
+    again = life.retold.again(recorded(life.run.birth, decision.steps[0]))
+    assert again is not None, "an event explains every record"
+    assert again.decision.steps == decision.steps
+    assert again.decision.run.version == decision.run.version
+    life.retold.go_on(again.decision)
+    if not decision.run.unrecorded:
+        assert life.retold.cells == life.cells
 
 
 def check_versions(life: Life, before: Run, decision: Decision) -> None:

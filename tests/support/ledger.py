@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from perdure.kernel.model import GONE, Step
+from perdure.kernel.model import GONE, Birth, Step
+from perdure.kernel.replay import Recorded
 from perdure.kernel.values import Json
+from perdure.stores.records import body_of, detail_of
 
 
 def word_of(step: Step) -> str:
@@ -16,6 +18,11 @@ def word_of(step: Step) -> str:
     if not kind:
         return "end" if step.status == "completed" else "error"
     return f"{step.status} {kind}"
+
+
+def recorded(birth: Birth, step: Step) -> Recorded:
+    """A record as it is read back from a store."""
+    return Recorded(step.seq, body_of(birth, step), detail_of(step))
 
 
 def assert_ledger(steps: Iterable[Step], *words: str) -> None:

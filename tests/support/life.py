@@ -7,6 +7,7 @@ from typing import Final
 from perdure.ids import Key
 from perdure.kernel.model import Event, Open, Run, Step, Usage
 from perdure.kernel.program import Moment, Move, Program, View
+from perdure.kernel.replay import Retold
 from perdure.kernel.values import Json
 
 NOTHING_USED: Final = Usage()
@@ -17,13 +18,13 @@ class Watched:
 
     def __init__(self, program: Program) -> None:
         """Watch `program`."""
-        self._program = program
+        self.program = program
         self.asked = 0
 
     def next(self, cells: View, event: Event, moment: Moment) -> Move:
         """Count the question and pass it on."""
         self.asked += 1
-        return self._program.next(cells, event, moment)
+        return self.program.next(cells, event, moment)
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Life:
     known: dict[str, Open] = field(default_factory=dict)  # by tag, open or not: the latest
     used: Usage = NOTHING_USED
     history: list[Event] = field(default_factory=list)
+    retold: Retold | None = None  # the same run, from what its ledger says alone
 
     def open_as(self, tag: str) -> Open:
         """What is open, or was open last, under the program's name `tag`."""

@@ -27,6 +27,8 @@ from typing import Final
 from perdure.ids import Key
 from perdure.kernel.draft import Draft
 from perdure.kernel.fold import Fold, ask
+from perdure.kernel.fork import FORK, reopen
+from perdure.kernel.guard import is_question
 from perdure.kernel.model import (
     GONE,
     TERMINAL,
@@ -107,12 +109,16 @@ def _of_the_run(
         case Cancel(reason=reason):
             return draft.cancel(reason)
         case Hold(reason=reason):
+            draft.tell_of("hold", reason)
             return _hold(draft, reason)
         case Release():
+            draft.tell_of("release")
             return _release(draft, program)
         case Told():
+            draft.tell_of("told", event.message)
             return _ask_unless_held(draft, program, event)
         case _:
+            draft.tell_of("fault", event.code, event.detail)
             return draft.end(Fail(event.code, event.detail))
 
 
@@ -120,7 +126,11 @@ def _advance(draft: Draft, program: Program, event: Advance) -> Decision | Fold:
     if not draft.ready or draft.held is not None:
         return ignored(draft.run, "there is nothing to begin")
     draft.ready = False
-    return ask(draft, program, (event, *_kept_events(draft)))
+    if FORK not in draft.cells:
+        return ask(draft, program, (event, *_kept_events(draft)))
+    reopen(draft)
+    kept = _kept_events(draft)
+    return ask(draft, program, kept) if kept or not draft.open else draft.decision()
 
 
 # --- what closes an open key -----------------------------------------------------------------
@@ -171,7 +181,11 @@ def _answered(draft: Draft, program: Program, event: Answered) -> Decision | Fol
 
 
 def _reviewed(draft: Draft, program: Program, payload: Json, effect: Open) -> Decision | Fold:
-    """A person has said whether the effect in doubt happened."""
+    """A person has said whether the effect in doubt happened, or is to happen."""
+    if payload.get("approved") is False:
+        reason = payload.get("reason")
+        told = reason if isinstance(reason, str) and reason else "it was not to happen"
+        return _settle(draft, program, effect, Failed("not_approved", told), ())
     if payload.get("resolution") == "happened":
         return _settle(draft, program, effect, Ok(payload.get("result")), ())
     if payload.get("then") == "fail":
@@ -191,6 +205,7 @@ def _due(draft: Draft, program: Program, event: Due) -> Decision | Fold:
         return ignored(run, "it is not due yet")
     if run.held is not None:
         return ignored(run, "the run is held")
+    draft.tell_of("due", event.key)
     draft.close(entry)
     return ask(draft, program, (Due(entry.key, tag=entry.what.tag),))
 
@@ -200,7 +215,7 @@ def misfit(wait: Wait, payload: Json) -> str | None:
     if not isinstance(payload, dict):
         return "an answer is an object"
     if wait.review_of is not None:
-        return _misfit_of_review(payload)
+        return _misfit_of_review(payload, leave=is_question(wait))
     if wait.reason is not Reason.USER or wait.choices is None or wait.allow_free_text:
         return None
     if payload.get("response") in wait.choices:
@@ -208,7 +223,9 @@ def misfit(wait: Wait, payload: Json) -> str | None:
     return "the response is none of the choices: " + ", ".join(wait.choices)
 
 
-def _misfit_of_review(payload: Mapping[str, Json]) -> str | None:
+def _misfit_of_review(payload: Mapping[str, Json], *, leave: bool) -> str | None:
+    if leave and isinstance(payload.get("approved"), bool):
+        return None
     match payload.get("resolution"):
         case "happened":
             return None

@@ -8,11 +8,13 @@ from typing import Final
 
 from perdure.clock import text_of
 from perdure.ids import Key, RunId, StepId, derived_id, step_id_of
+from perdure.kernel.guard import asks, question, simulated, stub_of
 from perdure.kernel.model import (
     Birth,
     Decision,
     Effect,
     Failed,
+    Guard,
     Note,
     Ok,
     Open,
@@ -46,6 +48,7 @@ class Draft:
     ends_fold: int | None = None  # index in steps of the record that ends the fold
     failure: str | None = None  # the code of an outcome that this decision records
     decided_by: str | None = None
+    events: tuple[Json, ...] = ()  # that this decision is about, where no record says it
 
     def __init__(self, run: Run, cells: View, moment: Moment) -> None:
         """Begin with the run as it was read."""
@@ -139,6 +142,25 @@ class Draft:
 
     def begin_effect(self, effect: Effect) -> None:
         """Number an effect and put it in the outbox."""
+        if (guard := self.birth.guard) is None:
+            self._begin(effect)
+            return
+        stub = stub_of(guard, self.cells, effect.kind, effect.node_id, effect.payload)
+        if stub is None and guard is Guard.SIMULATE:
+            stub = simulated(self.cells, effect.node_id)
+        if stub is None and asks(guard, effect):
+            self.begin_if_allowed(effect)
+        else:
+            self._begin(effect._replace(stub=stub))
+
+    def begin_if_allowed(self, effect: Effect) -> None:
+        """Number an effect, and open the wait in which a person says whether it is to be performed."""
+        entry = self._begin(effect, review=True)
+        self.doubted += (entry.key,)
+        asked = effect_json(effect.kind, effect.payload, effect.result_key)
+        self._open(question(entry, effect, asked), entry.step_id)
+
+    def _begin(self, effect: Effect, *, review: bool = False) -> Open:
         self.seq = seq = self.seq + 1
         run_id, now = self.birth.id, self.now
         step_id = step_id_of(run_id, seq)
@@ -151,8 +173,9 @@ class Draft:
             Step(seq, step_id, effect.node_id, "started", now, None, asked, None, None, 1, key,
                  str(effect.effect_class), (), None, writes, path)
         )  # fmt: skip
-        entry = self.open[key] = Open(key, step_id, seq, now, effect)
+        entry = self.open[key] = Open(key, step_id, seq, now, effect, review)
         self.effects.append(entry)
+        return entry
 
     def open_wait(self, wait: Wait) -> None:
         """Number a wait and open it under its key, made unique where the key is open already."""
@@ -170,6 +193,8 @@ class Draft:
 
     def begin_child(self, start: Start) -> None:
         """Give birth to a child in the same commit, and wait for it if that is wished."""
+        if self.birth.guard is not None and start.wait and self._is_recorded(start):
+            return
         birth, step_id = self.birth, self._next_step_id()
         child_id = RunId(derived_id(birth.id, start.identity or step_id))
         key = self._free(f"subworkflow:{child_id}")
@@ -186,8 +211,18 @@ class Draft:
             root_id=birth.root_id, session_id=start.session_id or birth.session_id, actor_id=birth.actor_id,
             parent_id=birth.id, parent_key=key if start.wait else None, depth=birth.depth + 1,
             lifecycle=birth.lifecycle, limits=start.limits or birth.limits,
+            forked_from=start.forked_from, guard=birth.guard,
         )  # fmt: skip
         self.births += (born(child, start.cells),)
+
+    def _is_recorded(self, start: Start) -> bool:
+        """Take what such a child came to in the run that was forked, where that is recorded."""
+        assert self.birth.guard is not None
+        stub = stub_of(self.birth.guard, self.cells, CHILD_KIND, start.node_id, start.payload)
+        if stub is not None:
+            self._begin(Effect(CHILD_KIND, start.payload, start.tag, start.node_id,
+                               result_key=start.result_key, stub=stub))  # fmt: skip
+        return stub is not None
 
     def note(self, note: Note) -> None:
         """Write down a fact that nothing follows from."""
@@ -284,18 +319,31 @@ class Draft:
     ) -> Decision:
         """The finished value. Runs and decisions are made by position, which is the fastest way."""
         run, writes = self.run, self.cells.pending
+        silent = self._told()
         if self.dropped or self.closed:
             self._forget_what_came_and_went()
         after = Run(
             self.birth, run.version + 1, status or status_of(self.open), self.seq, self.now, self.ready,
             self.open, self.node_id, self.held, error, output, self.usage, self._attach(writes),
-            run.state_bytes, self.warnings,
+            run.state_bytes, self.warnings, silent,
         )  # fmt: skip
         return Decision(
             after, run.version, "applied", tuple(self.steps), writes, tuple(self.effects),
             self.arrived, tuple(self.dropped), self.redo, self.doubted, tuple(self.opened),
             tuple(self.closed), self.decided_by, self.births, self.sends,
         )  # fmt: skip
+
+    def tell_of(self, name: str, *facts: Json) -> None:
+        """Remember what is decided on, since no record of its own will tell of it."""
+        self.events += ([self.now, name, *facts],)
+
+    def _told(self) -> tuple[Json, ...]:
+        """Give what no record tells to the first record; what is left without one."""
+        events = self.run.silent + self.events
+        if not events or not self.steps:
+            return events
+        self.steps[0] = self.steps[0]._replace(events=events)
+        return ()
 
     def _forget_what_came_and_went(self) -> None:
         """What was asked for and given up in the same decision is never begun."""

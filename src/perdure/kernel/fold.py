@@ -34,6 +34,7 @@ def ask(draft: Draft, program: Program, events: Iterable[Event], moves: int = 0)
     """Ask about each of `events`, which may be drawn while the answers are taken, and fold the moves."""
     limits, cells, moment = draft.birth.limits, draft.cells, draft.moment
     if draft.seq >= limits.steps_max or draft.run.state_bytes > limits.state_bytes_max:
+        draft.tell_of("size", draft.run.state_bytes)
         return draft.end(_bound_of_run(draft))
     events = iter(events)
     for event in events:

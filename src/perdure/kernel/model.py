@@ -38,6 +38,15 @@ class EffectClass(StrEnum):
     COMPENSABLE = "compensable"  # harm that a second effect can undo
 
 
+class Guard(StrEnum):
+    """What becomes of the effects that a fork asks for: what was done once is not done again unasked."""
+
+    REUSE = "reuse"  # the recorded outcome of the same effect; else as `ask`
+    ASK = "ask"  # what must not happen twice waits for a person
+    SIMULATE = "simulate"  # the recorded or declared outcome, and none is performed
+    RERUN = "rerun"  # performed, but for what was approved before the fork
+
+
 class Reason(StrEnum):
     """What kind of thing a wait is for, in the words of the wire."""
 
@@ -62,6 +71,9 @@ class Effect(NamedTuple):
     result_key: str | None = None
     timeout_s: float | None = None
     attempts_max: int | None = None
+    stub: Json = (
+        None  # the outcome that it comes to without being performed, as `rt/held` keeps one
+    )
 
 
 class Wait(NamedTuple):
@@ -92,6 +104,13 @@ class ProgramRef(NamedTuple):
     name: str
 
 
+class Point(NamedTuple):
+    """A moment in the life of a run: after its record `seq`."""
+
+    run_id: RunId
+    seq: int
+
+
 class Start(NamedTuple):
     """A child to be born in the same commit. With `wait` the run goes on when the child has ended.
 
@@ -109,6 +128,7 @@ class Start(NamedTuple):
     result_key: str | None = None
     identity: str | None = None
     limits: Limits | None = None  # else those of its parent
+    forked_from: Point | None = None
 
 
 class Note(NamedTuple):
@@ -232,6 +252,8 @@ class Birth(NamedTuple):
     lifecycle: Json = None
     prompt: str = ""
     limits: Limits = Limits()
+    forked_from: Point | None = None
+    guard: Guard | None = None  # of a fork, and of the children that it bears
 
 
 class Open(NamedTuple):
@@ -301,6 +323,7 @@ class Run(NamedTuple):
     unrecorded: Mapping[str, Json] = {}  # writes that no record carries yet
     state_bytes: int = 0  # of the last snapshot
     warnings: tuple[str, ...] = ()
+    silent: tuple[Json, ...] = ()  # events that left no record yet, for the next one to tell of
 
     @property
     def id(self) -> RunId:
@@ -346,12 +369,13 @@ class Step(NamedTuple):
     writes: Mapping[str, Json] | None = None
     path: tuple[str, ...] | None = None
     path_more: int = 0
+    events: tuple[Json, ...] = ()  # what happened before it, or made it, and is in no record itself
 
     def with_writes(
         self, writes: Mapping[str, Json], path: tuple[str, ...], path_more: int
     ) -> "Step":
         """The same record, carrying what its fold wrote and passed."""
-        return Step._make((*self[:-3], writes, path, path_more))
+        return Step._make((*self[:-4], writes, path, path_more, self.events))
 
 
 class Send(NamedTuple):

@@ -68,6 +68,8 @@ def detail_of(step: Step) -> dict[str, Json]:
         detail["attempts"] = step.attempts
     if step.by:
         detail["by"] = step.by
+    if step.events:
+        detail["events"] = step.events
     return detail
 
 

@@ -20,7 +20,7 @@ def effect_bytes(entry: Open, effect: Effect) -> bytes:
     """An effect under way, but for its key and what the outbox says of it."""
     return dumps([
         entry.step_id, entry.seq, entry.at, effect.kind, effect.payload, effect.tag, effect.node_id,
-        effect.effect_class, effect.result_key, effect.timeout_s, effect.attempts_max,
+        effect.effect_class, effect.result_key, effect.timeout_s, effect.attempts_max, effect.stub,
     ])  # fmt: skip
 
 
