@@ -4,6 +4,7 @@ GatewayError
 ├── Invalid                   the request cannot be meant as it stands
 │   ├── NotJson               a value that JSON cannot carry
 │   ├── UnknownMedia          a body of a kind that is not read here
+│   ├── NoSuchRange           a part of a content that it does not have
 │   ├── Unfit                 a body of the right shape that says what cannot be
 │   ├── KeyReused             a request's own key that came before, with another body
 │   ├── UserExists            a user of this id, or of one that looks like it
@@ -30,10 +31,12 @@ GatewayError
 │   ├── WaitMismatch          the run does not wait for this
 │   ├── BundleExists
 │   ├── Deprecated
+│   ├── DigestMismatch        the bytes of an installed bundle are not those of its hash
 │   ├── LastAdmin             nobody would be left to let others in
 │   └── LedgerBroken          a stored step is not what was written
 ├── LimitReached
 │   ├── TooLarge
+│   ├── QuotaReached          the runtime's artifacts have all the room that they may have
 │   └── TooMany               more at once, or more in a while, than is allowed
 └── Unavailable
     ├── Unreachable           no gateway answers a client
@@ -76,6 +79,12 @@ class UnknownMedia(Invalid):
     """The body is of a kind that is not read here."""
 
     code = "unsupported_media_type"
+
+
+class NoSuchRange(Invalid):
+    """The content has no such part."""
+
+    code = "range_not_satisfiable"
 
 
 class Unfit(Invalid):
@@ -222,16 +231,34 @@ class WaitMismatch(Conflict):
     code = "wait_mismatch"
 
 
+class RunExists(Conflict):
+    """There is a run with this id already, with another ledger."""
+
+    code = "run_exists"
+
+
 class BundleExists(Conflict):
     """This version of the bundle is installed already, with other contents."""
 
     code = "bundle_exists"
 
 
+class Divergent(Conflict):
+    """Decided again, the ledger does not come out as it was written."""
+
+    code = "divergent"
+
+
 class Deprecated(Conflict):
     """The flow is deprecated and takes no new runs."""
 
     code = "deprecated"
+
+
+class DigestMismatch(Conflict):
+    """The bytes of the bundle are not those that were installed."""
+
+    code = "digest_mismatch"
 
 
 class LastAdmin(Conflict):
@@ -256,6 +283,12 @@ class TooLarge(LimitReached):
     """This is larger than the limit."""
 
     code = "too_large"
+
+
+class QuotaReached(LimitReached):
+    """The artifacts of this runtime have all the room that they may have."""
+
+    code = "quota_reached"
 
 
 class TooMany(LimitReached):

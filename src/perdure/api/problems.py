@@ -25,6 +25,7 @@ STATUS: Final[Mapping[type[GatewayError], int]] = {
     errors.Invalid: 400,
     errors.NotJson: 422,
     errors.UnknownMedia: 415,
+    errors.NoSuchRange: 416,
     errors.Unfit: 422,
     errors.KeyReused: 422,
     errors.BundleRefused: 422,
@@ -35,6 +36,7 @@ STATUS: Final[Mapping[type[GatewayError], int]] = {
     errors.Conflict: 409,
     errors.LedgerBroken: 500,
     errors.TooLarge: 413,
+    errors.QuotaReached: 413,
     errors.LimitReached: 429,
     errors.Unavailable: 503,
 }

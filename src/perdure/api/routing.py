@@ -28,7 +28,7 @@ WITH_BODY: Final = (413, 415, 422)  # and one that reads a body, besides
 _MEANING: Final[Mapping[int, str]] = {
     400: "The request is not valid", 401: "A credential is needed", 403: "Not allowed for you",
     404: "There is no such thing", 409: "The state of things does not allow it", 413: "Too large",
-    415: "Not a kind of body that is read here", 422: "The body does not fit",
+    415: "Not a kind of body that is read here", 416: "There is no such part of it", 422: "The body does not fit",
     429: "Too many requests", 500: "A bug", 503: "Not possible right now",
 }  # fmt: skip
 

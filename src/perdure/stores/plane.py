@@ -5,6 +5,7 @@ from typing import Protocol
 from perdure.stores.artifacts import ArtifactStore
 from perdure.stores.audit import PlaneAudit
 from perdure.stores.bundles import BundleStore
+from perdure.stores.drawings import DrawingStore
 from perdure.stores.inbox import InboxStore
 from perdure.stores.outbox import OutboxStore
 from perdure.stores.profiles import ProfileStore
@@ -43,6 +44,11 @@ class Plane(Protocol):
     @property
     def bundles(self) -> BundleStore:
         """Installed bundles."""
+        ...
+
+    @property
+    def drawings(self) -> DrawingStore:
+        """Flows as their authors have them."""
         ...
 
     @property

@@ -91,3 +91,71 @@ def test_a_disk_that_takes_nothing_is_told_of(tmp_path: Path) -> None:
 def test_many_different_bytes_are_all_kept(content: ContentFolder) -> None:
     digests = [content.put(str(n).encode()) for n in range(50)]
     assert [content.get(digest) for digest in digests] == [str(n).encode() for n in range(50)]
+
+
+# --- sweeping ------------------------------------------------------------------------------------
+
+LONG_AGO, LATER = 1_000.0, 2_000.0
+
+
+def aged(tmp_path: Path) -> None:
+    """Let everything have been put long ago."""
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+
+
+def test_what_is_old_is_found_and_taken_away(content: ContentFolder, tmp_path: Path) -> None:
+    old = content.put(b"hello")
+    aged(tmp_path)
+    new = content.put(b"later")
+    assert list(content.old(LATER)) == [old]
+    assert content.remove([old, "0" * 64], LATER) == (1, 5)
+    assert (content.has(old), content.has(new)) == (False, True)
+
+
+def test_what_is_put_again_is_not_taken_away(content: ContentFolder, tmp_path: Path) -> None:
+    digest = content.put(b"hello")
+    aged(tmp_path)
+    assert list(content.old(LATER)) == [digest]
+    content.put(b"hello")
+    assert content.remove([digest], LATER) == (0, 0)
+    assert content.get(digest) == b"hello"
+
+
+def test_what_another_process_took_away_is_written_again(
+    content: ContentFolder, tmp_path: Path
+) -> None:
+    digest = content.put(b"hello")
+    aged(tmp_path)
+    assert ContentFolder(tmp_path / "deep" / "artifacts").remove([digest], LATER) == (1, 5)
+    assert content.put(b"hello") == digest
+    assert content.get(digest) == b"hello"
+
+
+def test_what_broke_off_is_taken_away(content: ContentFolder, tmp_path: Path) -> None:
+    digest = content.put(b"hello")
+    folder = tmp_path / "deep" / "artifacts"
+    for path in (folder / ".left", folder / digest[:2] / ".left"):
+        path.write_bytes(b"half of")
+    aged(tmp_path)
+    (folder / ".under-way").write_bytes(b"half of")
+    list(content.old(LATER))
+    assert sorted(it.name for it in folder.rglob("*") if it.is_file()) == [".under-way", digest]
+
+
+def test_a_part_is_read_alone(content: ContentFolder) -> None:
+    digest = content.put(b"hello")
+    assert b"".join(content.pieces(digest, 1, 4)) == b"ell"
+    assert b"".join(content.pieces(digest, 3)) == b"lo"
+    assert list(content.pieces(digest, 5)) == []
+
+
+def test_what_was_found_right_is_hashed_again_once_somebody_touched_it(
+    content: ContentFolder, tmp_path: Path
+) -> None:
+    digest = content.put(b"hello")
+    content.check(digest)
+    (path,) = (it for it in tmp_path.rglob(digest))
+    path.write_bytes(b"hullo")
+    with pytest.raises(StoreFailed):
+        content.check(digest)

@@ -2,17 +2,20 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from perdure.adapters.disk.receiving import Receiving, sync_folder
 from perdure.errors import StoreFailed
 from perdure.ids import new_id
 
 HASH: Final = re.compile("[0-9a-f]{64}")
 PIECE_BYTES: Final = 256 * 1024
 SYNCED_MAX: Final = 4_096  # hashes remembered as safely on disk
+
+Stamp = tuple[int, int, int]  # by which a file is known to be the one that was looked at
 
 
 class ContentFolder:
@@ -22,25 +25,29 @@ class ContentFolder:
         """Keep everything below `folder`, which is made when something is first put."""
         self._folder = folder
         self._synced: set[str] = set()
+        self._checked: dict[str, Stamp] = {}
 
     def put(self, content: bytes) -> str:
         """Keep bytes; their sha256, once the disk has them under that name."""
         digest = sha256(content).hexdigest()
-        if digest in self._synced:
-            return digest
         path = self._path(digest)
+        # Another process may have swept what this one knows to be there.
+        if _touched(path) and digest in self._synced:
+            return digest
         try:
             if not path.exists():
                 self._write(path, content)
-            _sync_folder(
-                path.parent
-            )  # also of a name that a process left behind before it did this
+            # Also of a name that a process left behind before it did this.
+            sync_folder(path.parent)
         except OSError as failed:
             raise StoreFailed(f"the disk did not keep an artifact: {failed.strerror}") from failed
+        self._is_synced(digest)
+        return digest
+
+    def _is_synced(self, digest: str) -> None:
         if len(self._synced) >= SYNCED_MAX:
             self._synced.clear()
         self._synced.add(digest)
-        return digest
 
     def _write(self, path: Path, content: bytes) -> None:
         self._make_folder(path.parent)
@@ -50,6 +57,28 @@ class ContentFolder:
             file.flush()
             os.fsync(file.fileno())
         written.rename(path)
+
+    def receive(self) -> Receiving:
+        """Take bytes in piece by piece. Raises `StoreFailed`."""
+        try:
+            self._make_folder(self._folder)
+            return Receiving(self._folder)
+        except OSError as failed:
+            raise StoreFailed(f"the disk takes nothing: {failed.strerror}") from failed
+
+    def keep(self, received: Receiving) -> str:
+        """Keep what was received; its sha256, once the disk has it under that name."""
+        digest = received.digest
+        path = self._path(digest)
+        try:
+            self._make_folder(path.parent)
+            received.keep(path)
+            _touched(path)
+            sync_folder(path.parent)
+        except OSError as failed:
+            raise StoreFailed(f"the disk did not keep an artifact: {failed.strerror}") from failed
+        self._is_synced(digest)
+        return digest
 
     def has(self, digest: str) -> bool:
         """Whether there are bytes of this hash; a text that is no hash has none."""
@@ -66,21 +95,75 @@ class ContentFolder:
         return content
 
     def check(self, digest: str) -> None:
-        """Hash the bytes again. Raises `StoreFailed` where they are gone or are not what they were."""
+        """Hash the bytes again, unless nobody has touched them since they were last found right.
+
+        Raises `StoreFailed` where they are gone or are not what they were.
+        """
+        stamp = self._stamp(digest)
+        if self._checked.get(digest) == stamp:
+            return
         hashed = sha256()
         for piece in self.pieces(digest):
             hashed.update(piece)
         if hashed.hexdigest() != digest:
             raise StoreFailed(f"the content {digest} is not what was written")
+        if len(self._checked) >= SYNCED_MAX:
+            self._checked.clear()
+        self._checked[digest] = stamp
 
-    def pieces(self, digest: str) -> Iterator[bytes]:
-        """The bytes in pieces, unchecked: `check` them first."""
+    def _stamp(self, digest: str) -> Stamp:
+        try:
+            facts = self._path(digest).stat()
+        except OSError as failed:
+            raise StoreFailed(f"the content {digest} cannot be read: {failed.strerror}") from failed
+        return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+    def pieces(self, digest: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` to before `end` in pieces, unchecked: `check` them first."""
         try:
             with self._path(digest).open("rb") as file:
-                while piece := file.read(PIECE_BYTES):
+                file.seek(start)
+                left = None if end is None else end - start
+                while piece := file.read(PIECE_BYTES if left is None else min(PIECE_BYTES, left)):
+                    left = None if left is None else left - len(piece)
                     yield piece
         except OSError as failed:
             raise StoreFailed(f"the content {digest} cannot be read: {failed.strerror}") from failed
+
+    # --- sweeping ------------------------------------------------------------------------------
+
+    def old(self, before: float) -> Iterator[str]:
+        """Hashes whose bytes were last put before a time; what broke off before it goes at once."""
+        for folder in sorted(self._folder.glob("[0-9a-f][0-9a-f]")):
+            for path in folder.iterdir():
+                if path.name.startswith("."):
+                    _drop(path, before)
+                elif HASH.fullmatch(path.name) and _age(path) < before:
+                    yield path.name
+        for path in self._folder.glob(".*"):
+            _drop(path, before)
+
+    def remove(self, digests: Collection[str], before: float) -> tuple[int, int]:
+        """Take bytes away, unless somebody has put them again meanwhile; how many files and bytes.
+
+        A file is moved aside first. Whoever puts the same bytes before that has renewed its time,
+        which is seen after it; whoever puts them after it finds none and writes them.
+        """
+        files = size = 0
+        for digest in digests:
+            self._synced.discard(digest)
+            path = self._path(digest)
+            aside = path.parent / f".{new_id()}"
+            try:
+                path.rename(aside)
+            except FileNotFoundError:
+                continue
+            if _age(aside) >= before and not path.exists():
+                aside.rename(path)
+                continue
+            files, size = files + 1, size + aside.stat().st_size
+            aside.unlink()
+        return files, size
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / digest
@@ -91,13 +174,23 @@ class ContentFolder:
         missing = [it for it in (folder, *folder.parents) if not it.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for made in missing:
-            _sync_folder(made.parent)
+            sync_folder(made.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk, not only the bytes that they name."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _touched(path: Path) -> bool:
+    """Renew the time of a file, so that no sweep takes it; `False` where there is none."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.utime(path)
+    except OSError:
+        return False  # `put` writes it, and says what is wrong if that cannot be done
+    return True
+
+
+def _age(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _drop(path: Path, before: float) -> None:
+    """Take away what a process left behind in the middle of writing it."""
+    if path.is_file() and _age(path) < before:
+        path.unlink(missing_ok=True)

@@ -47,9 +47,11 @@ DROP_CELLS: Final = Rows(
     delete(cells).where(cells.c.run == bindparam("run"), cells.c.seq == bindparam("seq")),
     ("run", "seq"),
 )
-ADD_ARTIFACT: Final = at_most_once(
-    artifacts, ("id", "owner", "sha256", "size_bytes", "content_type", "created_at", "tags")
-)
+ARTIFACT: Final = (
+    "id", "owner", "sha256", "size_bytes", "content_type", "created_at", "tags", "run_id", "workflow_id",
+    "session_id", "node_id", "step_id", "seq", "kind", "modality", "render", "words",
+)  # fmt: skip
+ADD_ARTIFACT: Final = at_most_once(artifacts, ARTIFACT)
 
 _THIS_EFFECT: Final = (outbox.c.run == bindparam("_run"), outbox.c.key == bindparam("_key"))
 ADD_EFFECT: Final = inserting(

@@ -7,7 +7,7 @@ from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql.encode import dumps
 from perdure.ids import derived_id
 from perdure.kernel.limits import INLINE_BYTES_MAX
-from perdure.kernel.model import GONE
+from perdure.kernel.model import GONE, Step
 from perdure.kernel.values import Json
 
 JSON_TYPE: Final = "application/json"
@@ -15,12 +15,13 @@ PLACE: Final = "$artifact"
 
 
 class Offloaded(NamedTuple):
-    """A value that went to the disk: its row in `artifacts`."""
+    """A value that went to the disk: its row in `artifacts`, and the step that it came with, if any."""
 
     id: str
     owner: str
     sha256: str
     size_bytes: int
+    step: Step | None = None
 
 
 class Offloading:
@@ -30,12 +31,14 @@ class Offloading:
         """Put bytes into `content`, in the name of `owner`."""
         self._content = content
         self._owner = owner
+        self.step: Step | None = None  # the one whose record is being made
         self.rows: list[Offloaded] = []
 
     def place(self, content: bytes) -> str:
         """Put a value's bytes on the disk; the id of the artifact that they are now."""
         digest = self._content.put(content)
-        artifact = Offloaded(derived_id(self._owner, digest), self._owner, digest, len(content))
+        named = derived_id(self._owner, digest)
+        artifact = Offloaded(named, self._owner, digest, len(content), self.step)
         self.rows.append(artifact)
         return artifact.id
 

@@ -25,10 +25,12 @@ from perdure.errors import VersionConflict
 from perdure.ids import Key, RunId
 from perdure.kernel.limits import INLINE_BYTES_MAX
 from perdure.kernel.model import TERMINAL, Birth, Effect, Open, Run, Status, Step, Wait
+from perdure.stores.artifacts import VALUE, modality_of, render_of
 from perdure.stores.records import GENESIS, Record, body_of, detail_of, hash_of
 from perdure.stores.runs import Commit, Receipt, Request
 
 NO_TAGS: Final = b"{}"
+VALUE_FACETS: Final = (VALUE, modality_of(JSON_TYPE), render_of(JSON_TYPE), "")
 
 
 class Opening(NamedTuple):
@@ -112,7 +114,7 @@ class Plan:
         if commit.taken is not None or decision.births or decision.sends:
             self._others(commit)
         if offloading.rows:
-            self._offloaded(offloading, run.updated_at)
+            self._offloaded(offloading, run)
         return Receipt(records, counted, snapshot_bytes)
 
     # --- records and cells -------------------------------------------------------------------
@@ -127,6 +129,7 @@ class Plan:
             fields, beside, seq = body_of(birth, step), detail_of(step), step.seq
             body, detail = dumps(fields), dumps(beside)
             size = len(detail)
+            offloading.step = step
             if len(body) > INLINE_BYTES_MAX:
                 body = offloading.body(fields)
             if size > INLINE_BYTES_MAX:
@@ -136,6 +139,7 @@ class Plan:
             records.append(Record(seq, body, detail, previous, digest))
             rows.append((pk, seq, body, detail, digest))
             previous = digest
+        offloading.step = None
         return tuple(records), previous, counted
 
     def _snapshot(self, head: Head, commit: Commit, offloading: Offloading) -> int | None:
@@ -174,7 +178,7 @@ class Plan:
             *_sometimes(run, head, offloading), commit.holder, commit.leased_until,
         ))  # fmt: skip
         self._add(sql.ADD_CELLS, (head.pk, 0, body))
-        self._offloaded(offloading, run.updated_at)
+        self._offloaded(offloading, run)
         if commit.request is not None:
             self.requests.append(request_row(commit.request, birth))
         if commit.entry is not None:
@@ -227,9 +231,14 @@ class Plan:
         for send in decision.sends:
             self.sent.append(Sent(send.id, send.to, send.kind, send.key, at, bytes_of(send.body)))
 
-    def _offloaded(self, offloading: Offloading, at: str) -> None:
-        for row in offloading.rows:
-            self._add(sql.ADD_ARTIFACT, (*row, JSON_TYPE, at, NO_TAGS))
+    def _offloaded(self, offloading: Offloading, run: Run) -> None:
+        birth = run.birth
+        for *row, step in offloading.rows:
+            place = (None, None, None) if step is None else (step.node_id, step.step_id, step.seq)
+            self._add(sql.ADD_ARTIFACT, (
+                *row, JSON_TYPE, run.updated_at, NO_TAGS, birth.id, birth.workflow_id, birth.session_id, *place,
+                *VALUE_FACETS,
+            ))  # fmt: skip
 
     # --- the whole -----------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from perdure.adapters.sql.audit_pending import SqlPlaneAudit
 from perdure.adapters.sql.batches import Mail, Probe, SqlBatches, Told
 from perdure.adapters.sql.bundles import SqlBundles
 from perdure.adapters.sql.dialect import Database, Facts
+from perdure.adapters.sql.drawings import SqlDrawings
 from perdure.adapters.sql.due import DueMark, Note
 from perdure.adapters.sql.inbox import SqlInbox
 from perdure.adapters.sql.leases import void_leases
@@ -106,8 +107,9 @@ class SqlPlane:
         self.outbox: Final = SqlOutbox(self._reader, self._writer)
         self.inbox: Final = SqlInbox(self._reader, self._writer, self.audit)
         self.waits: Final = SqlWaits(self._reader)
-        self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content)
+        self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content, self.audit)
         self.bundles: Final = SqlBundles(self._reader, self._writer, content, self.audit)
+        self.drawings: Final = SqlDrawings(self._reader, self._writer, self.audit)
         self.profiles: Final[SqlProfiles] = profiles_of_plane(self._reader, self._writer)
         self._closed = False
         self._at_closing: list[Callable[[], None]] = []

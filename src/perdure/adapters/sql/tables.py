@@ -213,7 +213,27 @@ artifacts: Final = Table(
     Column("content_type", Text, nullable=False),
     Column("created_at", Text, nullable=False),
     Column("tags", LargeBinary, nullable=False),
+    # which step of which run made it
+    Column("run_id", Text),
+    Column("workflow_id", Text),
+    Column("session_id", Text),
+    Column("node_id", Text),
+    Column("step_id", Text),
+    Column("seq", Number),
+    # what it is looked for by
+    Column("kind", Text),
+    Column("modality", Text),
+    Column("render", Text),
+    Column("words", Text),
     Index(None, "owner", "created_at"),
+    Index(None, "created_at", "id"),
+    Index(None, "size_bytes", "id"),
+    Index(None, "run_id", "created_at"),
+    Index(None, "session_id", "created_at"),
+    Index(None, "workflow_id", "created_at"),
+    Index(None, "kind", "created_at"),
+    Index(None, "modality", "created_at"),
+    Index(None, "sha256"),
 )
 
 bundles: Final = Table(
@@ -228,6 +248,17 @@ bundles: Final = Table(
     Column("manifest", LargeBinary, nullable=False),
     Column("deprecated", LargeBinary, nullable=False),
     Column("shipped", SmallInteger, nullable=False),
+)
+
+# Flows as their authors have them; what is published of them are bundles.
+drawings: Final = Table(
+    "drawings",
+    PLANE,
+    Column("id", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Index(None, "updated_at", "id"),
 )
 
 # Order and surrogate keys come from here, never from a column that numbers itself.
