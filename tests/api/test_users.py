@@ -147,6 +147,16 @@ async def test_promise_08_a_rotated_token_stops_and_the_new_one_begins(town: Tow
     assert await me(town, answer.json()["token"]) == 200
 
 
+async def test_a_change_and_a_new_token_are_one_thing(town: Town) -> None:
+    both = {"rotate_token": True, "email": "a@example.org"}
+    refused = await ask(town, "PATCH", "/alice", both | {"runtime_id": "bob"})
+    assert refused.status_code == 400 and await me(town, town.tokens["alice"]) == 200
+    answer = await ask(town, "PATCH", "/alice", both)
+    assert answer.json()["user"]["email"] == "a@example.org"
+    assert await me(town, town.tokens["alice"]) == 401
+    assert await me(town, answer.json()["token"]) == 200
+
+
 async def test_a_rotated_token_overlaps_where_that_is_asked(town: Town) -> None:
     await ask(town, "PATCH", "/alice", {"rotate_token": True, "overlap_s": 30})
     assert await me(town, town.tokens["alice"]) == 200

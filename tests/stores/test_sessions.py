@@ -8,7 +8,7 @@ from perdure.clock import text_of
 from perdure.errors import SessionNotFound, Unauthenticated
 from perdure.identity.principal import Role
 from perdure.identity.sessions import BrowserSession, Standing, digest_of, standing_of
-from perdure.identity.tokens import read_token
+from perdure.identity.tokens import Rotation, read_token
 from perdure.identity.users import UserChange
 from perdure.ids import RuntimeId, TenantId, UserId
 from perdure.services import tokens
@@ -106,7 +106,7 @@ async def test_promise_26_sessions_end_when_the_token_of_their_user_is_rotated(
 ) -> None:
     await opened(kept, "one", "two")
     new = tokens.made(kept.context, ACME, ALICE)
-    await kept.context.tokens.rotate(new.token, overlap_until=after(kept, 60))
+    await kept.context.tokens.rotate(Rotation(new.token, after(kept, 60)))
     assert [await standing(kept, it) for it in ("one", "two")] == [Standing.REVOKED] * 2
 
 
@@ -142,9 +142,7 @@ async def test_nobody_signs_in_with_what_ended_meanwhile(kept: Control) -> None:
     with pytest.raises(Unauthenticated):
         await kept.context.sessions.add(session, replaced=None, most=9)
     await kept.context.principals.change(ACME, ALICE, UserChange(enabled=True), at=kept.now)
-    await kept.context.tokens.rotate(
-        tokens.made(kept.context, ACME, ALICE).token, overlap_until=None
-    )
+    await kept.context.tokens.rotate(Rotation(tokens.made(kept.context, ACME, ALICE).token))
     with pytest.raises(Unauthenticated):
         await kept.context.sessions.add(session, replaced=None, most=9)
     await kept.context.principals.delete(ACME, ALICE, at=kept.now)

@@ -3,7 +3,7 @@
 import pytest
 
 from perdure.errors import LimitReached, TokenNotFound, UserNotFound
-from perdure.identity.tokens import Token, is_good, read_token
+from perdure.identity.tokens import Rotation, Token, is_good, read_token
 from perdure.identity.users import UserChange
 from perdure.ids import TokenId, UserId
 from perdure.services import tokens
@@ -80,7 +80,7 @@ async def test_nobody_has_no_token(kept: Control) -> None:
     with pytest.raises(UserNotFound):
         await kept.context.tokens.add(a_token(kept).token, most=3)
     with pytest.raises(UserNotFound):
-        await kept.context.tokens.rotate(a_token(kept).token, overlap_until=None)
+        await kept.context.tokens.rotate(Rotation(a_token(kept).token))
     assert kept.rows("SELECT count(*) FROM tokens") == [(0,)]
 
 
@@ -89,7 +89,7 @@ async def test_a_new_token_takes_the_place_of_all_others_at_once(kept: Control) 
     _, bobs = await kept.user("bob")
     await kept.context.tokens.add(a_token(kept).token, most=3)
     kept.clock.advance(1)
-    await kept.context.tokens.rotate(a_token(kept, "new").token, overlap_until=None)
+    await kept.context.tokens.rotate(Rotation(a_token(kept, "new").token))
     assert await names(kept) == ["new"]
     assert not is_good(await found(kept, id_in(text)), kept.now)
     assert is_good(await found(kept, id_in(bobs)), kept.now)
@@ -99,8 +99,8 @@ async def test_the_others_are_good_a_while_longer_where_that_is_asked(kept: Cont
     _, text = await kept.user()
     soon = "2026-01-01T00:01:00.000000+00:00"
     late = "2026-01-01T09:00:00.000000+00:00"
-    await kept.context.tokens.rotate(a_token(kept, "second").token, overlap_until=soon)
-    await kept.context.tokens.rotate(a_token(kept, "third").token, overlap_until=late)
+    await kept.context.tokens.rotate(Rotation(a_token(kept, "second").token, soon))
+    await kept.context.tokens.rotate(Rotation(a_token(kept, "third").token, late))
     first = await found(kept, id_in(text))
     assert first.overlap_until == soon, "it is not made good for longer"
     assert is_good(first, kept.now)
@@ -125,7 +125,7 @@ async def test_a_token_is_revoked_by_its_user_alone(kept: Control) -> None:
 async def test_what_was_revoked_is_forgotten_at_the_next_rotation(kept: Control) -> None:
     await kept.user()
     for _ in range(4):
-        await kept.context.tokens.rotate(a_token(kept).token, overlap_until=None)
+        await kept.context.tokens.rotate(Rotation(a_token(kept).token))
     assert kept.rows("SELECT count(*) FROM tokens") == [(2,)]
 
 

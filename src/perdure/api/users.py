@@ -157,11 +157,16 @@ async def _let_go(collaborators: Collaborators, before: User, user: User) -> Non
 async def _changed(body: shown.PatchUser, about: Meant, act: Act) -> tuple[User, NewToken | None]:
     """The user as they are now, and their new token where one was asked for."""
     control, actor, user = about
-    new, change = None, body.change()
+    change, overlap_s = body.change(), body.overlap_s
     if change is not None:
         act.about(changed=change.names)
-        user = await principals.change(control, actor, user, change)
-    if body.rotate_token:
-        new = await principals.rotate(control, actor, user, overlap_s=body.overlap_s)
-        act.about(token=new.token.id)
+    if change is not None and not body.rotate_token:
+        return await principals.change(control, actor, user, change), None
+    if change is None:
+        new = await principals.rotate(control, actor, user, overlap_s=overlap_s)
+    else:
+        user, new = await principals.change_and_rotate(
+            control, actor, user, change, overlap_s=overlap_s
+        )
+    act.about(token=new.token.id)
     return user, new

@@ -35,6 +35,13 @@ class Token:
     revoked_at: str | None = None
 
 
+class Rotation(NamedTuple):
+    """A token that takes the place of all others of its user, which end at once or at the time that is said."""
+
+    token: Token
+    overlap_until: str | None = None
+
+
 class Shown(NamedTuple):
     """What somebody showed: the part that is looked up, and the part that is compared."""
 

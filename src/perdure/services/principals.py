@@ -10,7 +10,7 @@ from perdure.errors import Forbidden, Invalid, UserNotFound
 from perdure.identity.grants import covers
 from perdure.identity.names import runtime_id_of, tenant_id_of, user_id_of
 from perdure.identity.principal import Principal, Role
-from perdure.identity.tokens import Shown
+from perdure.identity.tokens import Rotation, Shown
 from perdure.identity.users import LOCAL, OVER_ALL, User, UserChange, is_over
 from perdure.ids import RuntimeId, TenantId, UserId
 from perdure.runtimes.control import ControlContext
@@ -86,8 +86,12 @@ async def create(
     return user, token
 
 
-async def change(control: ControlContext, actor: Principal, user: User, change: UserChange) -> User:
+async def change(
+    control: ControlContext, actor: Principal, user: User, change: UserChange, *, rotation: Rotation | None = None,
+) -> User:  # fmt: skip
     """Change a user, whose browser sessions end where they are no longer who signed in.
+
+    With a `rotation`, their token is another as well: both are done or neither is.
 
     Raises `UserNotFound`, `Invalid`, `RuntimeTaken`, `LastAdmin`, `Forbidden`.
     """
@@ -99,7 +103,15 @@ async def change(control: ControlContext, actor: Principal, user: User, change: 
     if change.runtime is not None:
         change = replace(change, runtime=runtime_id_of(change.runtime))
     at = text_of(control.clock.now())
-    return await control.principals.change(user.tenant, user.id, change, at=at)
+    return await control.principals.change(user.tenant, user.id, change, at=at, rotation=rotation)
+
+
+async def change_and_rotate(
+    control: ControlContext, actor: Principal, user: User, wanted: UserChange, *, overlap_s: int = 0
+) -> tuple[User, NewToken]:
+    """Change a user and give them a new token for all that they have, both or neither. Raises as `change`."""
+    new, rotation = tokens.rotation_of(control, user.tenant, user.id, overlap_s)
+    return await change(control, actor, user, wanted, rotation=rotation), new
 
 
 async def rotate(
@@ -153,10 +165,8 @@ async def reinstate_first(control: ControlContext, shown: Shown) -> User:
     except UserNotFound:
         return await create_first(control, shown)
     anew = UserChange(roles=frozenset({Role.ADMIN, Role.USER}), scopes=(OVER_ALL,), enabled=True)
-    user = await control.principals.change(HOME, FIRST, anew, at=at)
-    kept = tokens.kept_of(control, shown, HOME, FIRST, FIRST_TOKEN)
-    await control.tokens.rotate(kept, overlap_until=None)
-    return user
+    rotation = Rotation(tokens.kept_of(control, shown, HOME, FIRST, FIRST_TOKEN))
+    return await control.principals.change(HOME, FIRST, anew, at=at, rotation=rotation)
 
 
 async def _runtime_for(

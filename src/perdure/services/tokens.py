@@ -7,7 +7,15 @@ from typing import Final, NamedTuple
 
 from perdure.clock import text_of, time_of
 from perdure.errors import Unfit
-from perdure.identity.tokens import MAIN, Shown, Token, digest_of, fingerprint_of, text_of_token
+from perdure.identity.tokens import (
+    MAIN,
+    Rotation,
+    Shown,
+    Token,
+    digest_of,
+    fingerprint_of,
+    text_of_token,
+)
 from perdure.ids import TenantId, TokenId, UserId, new_secret, new_token_id
 from perdure.runtimes.control import ControlContext
 
@@ -70,10 +78,18 @@ async def rotate(
 
     Their browser sessions end at once. Raises `UserNotFound`.
     """
-    new = made(control, tenant, user)
-    overlap_until = _after(control.clock.now(), overlap_s) if overlap_s > 0 else None
-    await control.tokens.rotate(new.token, overlap_until=overlap_until)
+    new, rotation = rotation_of(control, tenant, user, overlap_s)
+    await control.tokens.rotate(rotation)
     return new
+
+
+def rotation_of(
+    control: ControlContext, tenant: TenantId, user: UserId, overlap_s: int
+) -> tuple[NewToken, Rotation]:
+    """A new token, and how it is put in the place of the others, which nothing has done yet."""
+    new = made(control, tenant, user)
+    until = _after(control.clock.now(), overlap_s) if overlap_s > 0 else None
+    return new, Rotation(new.token, until)
 
 
 async def revoke(control: ControlContext, tenant: TenantId, user: UserId, id: TokenId) -> None:

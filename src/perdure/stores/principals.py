@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from perdure.identity.tokens import Token
+from perdure.identity.tokens import Rotation, Token
 from perdure.identity.users import User, UserChange
 from perdure.ids import RuntimeId, TenantId, UserId
 
@@ -58,9 +58,12 @@ class PrincipalStore(Protocol):
         """
         ...
 
-    async def change(self, tenant: TenantId, user: UserId, change: UserChange, *, at: str) -> User:
+    async def change(
+        self, tenant: TenantId, user: UserId, change: UserChange, *, at: str, rotation: Rotation | None = None,
+    ) -> User:  # fmt: skip
         """Change a user; the runtime that they leave stays kept for them, and their sessions end where they must.
 
+        With a `rotation`, their tokens change in the same commit.
         Raises `UserNotFound`, `RuntimeTaken`, and `LastAdmin` where the tenant would have none left.
         """
         ...

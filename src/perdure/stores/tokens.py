@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from perdure.identity.tokens import Token
+from perdure.identity.tokens import Rotation, Token
 from perdure.identity.users import User
 from perdure.ids import TenantId, TokenId, UserId
 
@@ -30,11 +30,11 @@ class TokenStore(Protocol):
         """Keep another token. Raises `UserNotFound`, and `LimitReached` where the user has `most` already."""
         ...
 
-    async def rotate(self, token: Token, *, overlap_until: str | None) -> None:
-        """Put `token` in the place of all others of its user, and end the user's sessions.
+    async def rotate(self, rotation: Rotation) -> None:
+        """Put a token in the place of all others of its user, and end the user's sessions.
 
-        The others are good until `overlap_until`, and no longer than they were; without it they
-        are good no more. Raises `UserNotFound`.
+        The others are good until the end of their overlap, and no longer than they were; without
+        one they are good no more. Raises `UserNotFound`.
         """
         ...
 

@@ -12,7 +12,7 @@ from perdure.adapters.sql import runtimes
 from perdure.adapters.sql.control_tables import tokens, users
 from perdure.adapters.sql.dialect import Database, Session, Write
 from perdure.adapters.sql.statements import Sql
-from perdure.adapters.sql.tokens import ADD_TOKEN, row_of_token
+from perdure.adapters.sql.tokens import ADD_TOKEN, put_in_place, row_of_token
 from perdure.adapters.sql.transactions import Transactions
 from perdure.adapters.sql.users import (
     THIS_USER,
@@ -23,7 +23,7 @@ from perdure.adapters.sql.users import (
     values_of,
 )
 from perdure.errors import LastAdmin, UserExists, UserNotFound
-from perdure.identity.tokens import Token
+from perdure.identity.tokens import Rotation, Token
 from perdure.identity.users import User, UserChange
 from perdure.ids import RuntimeId, TenantId, UserId
 from perdure.stores.principals import Reason, RuntimeEntry
@@ -112,7 +112,9 @@ class SqlPrincipals:
 
         await self._transactions.write(work)
 
-    async def change(self, tenant: TenantId, user: UserId, change: UserChange, *, at: str) -> User:
+    async def change(
+        self, tenant: TenantId, user: UserId, change: UserChange, *, at: str, rotation: Rotation | None = None,
+    ) -> User:  # fmt: skip
         """Change a user; the user as they are then."""
 
         def work(session: Session) -> User:
@@ -126,6 +128,8 @@ class SqlPrincipals:
             session.run(_CHANGE, _tenant=tenant, _user=user, **_changing(after))
             if change.ends_sessions:
                 end_sessions(session, tenant, user, at)
+            if rotation is not None:
+                put_in_place(session, rotation)
             return after
 
         return await self._transactions.write(work)

@@ -12,7 +12,7 @@ from perdure.adapters.sql.statements import Row, Rows, Sql, inserting
 from perdure.adapters.sql.transactions import Transactions
 from perdure.adapters.sql.users import USER_COLUMNS, end_sessions, locked_user, user_of
 from perdure.errors import LimitReached, TokenNotFound
-from perdure.identity.tokens import Token
+from perdure.identity.tokens import Rotation, Token
 from perdure.ids import TenantId, TokenId, UserId
 from perdure.stores.tokens import TokenFound
 
@@ -72,6 +72,19 @@ _USED: Final = Rows(
 )
 
 
+def put_in_place(session: Session, rotation: Rotation) -> None:
+    """Put a token in the place of all others of its user, who is locked, and end the user's sessions."""
+    token, until = rotation
+    tenant, user, at = token.tenant, token.user, token.created_at
+    session.run(_FORGET_REVOKED, _tenant=tenant, _user=user)
+    if until is None:
+        session.run(_REVOKE_ALL, _tenant=tenant, _user=user, at=at)
+    else:
+        session.run(_LET_OVERLAP, _tenant=tenant, _user=user, until=until, until_too=until)
+    end_sessions(session, tenant, user, at)
+    session.write([Write(ADD_TOKEN, [row_of_token(token)])])
+
+
 def row_of_token(token: Token) -> Row:
     """The row of a token, in the order of `ADD_TOKEN`."""
     return (
@@ -119,21 +132,12 @@ class SqlTokens:
 
         await self._transactions.write(work)
 
-    async def rotate(self, token: Token, *, overlap_until: str | None) -> None:
+    async def rotate(self, rotation: Rotation) -> None:
         """Put a token in the place of all others of its user, and end the user's sessions."""
-        tenant, user, at = token.tenant, token.user, token.created_at
 
         def work(session: Session) -> None:
-            locked_user(session, tenant, user)
-            session.run(_FORGET_REVOKED, _tenant=tenant, _user=user)
-            if overlap_until is None:
-                session.run(_REVOKE_ALL, _tenant=tenant, _user=user, at=at)
-            else:
-                session.run(
-                    _LET_OVERLAP, _tenant=tenant, _user=user, until=overlap_until, until_too=overlap_until
-                )  # fmt: skip
-            end_sessions(session, tenant, user, at)
-            session.write([Write(ADD_TOKEN, [row_of_token(token)])])
+            locked_user(session, rotation.token.tenant, rotation.token.user)
+            put_in_place(session, rotation)
 
         await self._transactions.write(work)
 
