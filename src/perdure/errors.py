@@ -22,6 +22,7 @@ GatewayError
 │   ├── UserNotFound
 │   ├── TokenNotFound
 │   ├── SessionNotFound
+│   ├── BookmarkNotFound
 │   ├── RuntimeNotFound
 │   └── FeatureAbsent
 ├── Conflict
@@ -30,6 +31,8 @@ GatewayError
 │   ├── InFlight              the same request is being answered right now
 │   ├── WaitMismatch          the run does not wait for this
 │   ├── BundleExists
+│   ├── RunExists             another run has the id of one that is to be taken in
+│   ├── Divergent             a ledger that does not come out as it was written
 │   ├── Deprecated
 │   ├── DigestMismatch        the bytes of an installed bundle are not those of its hash
 │   ├── LastAdmin             nobody would be left to let others in
@@ -181,6 +184,12 @@ class TokenNotFound(NotFound):
     """There is no such token."""
 
     code = "token_not_found"
+
+
+class BookmarkNotFound(NotFound):
+    """There is no such bookmark."""
+
+    code = "bookmark_not_found"
 
 
 class SessionNotFound(NotFound):

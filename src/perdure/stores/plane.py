@@ -4,6 +4,7 @@ from typing import Protocol
 
 from perdure.stores.artifacts import ArtifactStore
 from perdure.stores.audit import PlaneAudit
+from perdure.stores.bookmarks import BookmarkStore
 from perdure.stores.bundles import BundleStore
 from perdure.stores.drawings import DrawingStore
 from perdure.stores.inbox import InboxStore
@@ -49,6 +50,11 @@ class Plane(Protocol):
     @property
     def drawings(self) -> DrawingStore:
         """Flows as their authors have them."""
+        ...
+
+    @property
+    def bookmarks(self) -> BookmarkStore:
+        """Moments of runs that somebody named."""
         ...
 
     @property

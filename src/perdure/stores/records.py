@@ -62,14 +62,10 @@ def detail_of(step: Step) -> dict[str, Json]:
         detail["path"] = step.path
     if step.path_more:
         detail["path_more"] = step.path_more
-    if step.effect_class:
-        detail["class"] = step.effect_class
-    if step.attempts:
-        detail["attempts"] = step.attempts
-    if step.by:
-        detail["by"] = step.by
-    if step.events:
-        detail["events"] = step.events
+    told = (("class", step.effect_class), ("attempts", step.attempts), ("by", step.by), ("events", step.events))  # fmt: skip
+    for name, value in told:
+        if value:
+            detail[name] = value
     return detail
 
 

@@ -7,7 +7,9 @@ from perdure.identity.audit import Entry
 from perdure.ids import RunId
 from perdure.kernel.blocked import Blocked
 from perdure.kernel.model import Birth, Cells, Decision, Held, Run, Status, Usage
+from perdure.kernel.replay import Recorded
 from perdure.kernel.values import Json
+from perdure.stores.artifacts import Artifact
 from perdure.stores.records import Record
 
 
@@ -81,6 +83,7 @@ class Header(NamedTuple):
     output: Json
     usage: Usage
     warnings: tuple[str, ...] = ()
+    schedule: Json = None  # the terms of a schedule, where somebody looked for them
 
 
 class RunQuery(NamedTuple):
@@ -94,6 +97,7 @@ class RunQuery(NamedTuple):
     parent_id: RunId | None = None
     root_id: RunId | None = None
     root_only: bool = False
+    program_kind: str | None = None
     text: str | None = None
     created_after: str | None = None
     created_before: str | None = None
@@ -106,6 +110,27 @@ class RunPage(NamedTuple):
 
     items: tuple[Header, ...]
     next: str | None
+
+
+class Whole(NamedTuple):
+    """A record as it is stored, and as it reads with every value in place; `light` where some are elsewhere."""
+
+    record: Record
+    read: Recorded
+    light: bool
+
+
+class Adopted(NamedTuple):
+    """A run that was lived elsewhere, as it is taken in: what it was born with, and its records.
+
+    `run` stands where the ledger ends, and has ended: nothing goes on with it here.
+    """
+
+    run: Run
+    cells: Cells
+    records: Sequence[Record]
+    placed: Sequence[Artifact]  # what cells and records name; their bytes are here already
+    entry: Entry | None = None
 
 
 class Verdict(NamedTuple):
@@ -154,6 +179,17 @@ class RunStore(Protocol):
 
     async def ledger(self, run_id: RunId, *, after: int, limit: int) -> Sequence[Record]:
         """Records with `seq > after`, in order and without gaps; none for an unknown run."""
+        ...
+
+    async def recorded(self, run_id: RunId, *, after: int, limit: int) -> Sequence[Whole]:
+        """The same, with every value that is kept elsewhere put back in its place."""
+        ...
+
+    async def adopt(self, adopted: Adopted) -> bool:
+        """Keep a run that was lived elsewhere, all or nothing; `False` where the same one is here already.
+
+        Raises `RunExists` where another run has its id. Nothing of it is claimed or told to listeners.
+        """
         ...
 
     async def state(self, run_id: RunId, seq: int) -> Mapping[str, Json]:

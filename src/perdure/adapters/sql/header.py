@@ -20,8 +20,10 @@ from perdure.kernel.blocked import Blocked, blocked_on, shown_open
 from perdure.kernel.draft import wait_json
 from perdure.kernel.model import (
     Birth,
+    Guard,
     Held,
     Open,
+    Point,
     ProgramRef,
     Run,
     Status,
@@ -33,7 +35,8 @@ from perdure.stores.runs import Header
 
 BIRTH: Final = (
     "id", "workflow_id", "program_kind", "program_bundle", "program_name", "created_at", "root_id",
-    "session_id", "actor_id", "parent_id", "parent_key", "depth", "lifecycle", "draft", "prompt", "limits",
+    "session_id", "actor_id", "parent_id", "parent_key", "depth", "lifecycle", "draft", "prompt", "limits", "forked_from",
+    "forked_seq", "guard",
 )  # fmt: skip
 ALWAYS: Final = (
     "version", "head_seq", "head_hash", "updated_at", "node_id", "effects", "llm_calls", "tool_calls",
@@ -58,6 +61,7 @@ def birth_row(birth: Birth) -> Row:
         birth.id, birth.workflow_id, ref.kind, ref.bundle, ref.name, birth.created_at, birth.root_id,
         birth.session_id, birth.actor_id, birth.parent_id, birth.parent_key, birth.depth,
         bytes_of(birth.lifecycle), int(is_draft(birth)), clean(birth.prompt), limits_bytes(birth.limits),
+        *(birth.forked_from or (None, None)), birth.guard and birth.guard.value,
     )  # fmt: skip
 
 
@@ -76,12 +80,27 @@ def birth_of(row: Mapping[str, Any]) -> Birth:
         actor_id=row["actor_id"], parent_id=None if row["parent_id"] is None else RunId(row["parent_id"]),
         parent_key=None if row["parent_key"] is None else Key(row["parent_key"]), depth=row["depth"],
         lifecycle=json_of(row["lifecycle"]), prompt=row["prompt"], limits=limits_of(row["limits"]),
+        forked_from=_point_of(row), guard=None if row["guard"] is None else Guard(row["guard"]),
     )  # fmt: skip
+
+
+def _point_of(row: Mapping[str, Any]) -> Point | None:
+    """Where a run was forked from."""
+    if row["forked_from"] is None:
+        return None
+    return Point(RunId(row["forked_from"]), row["forked_seq"])
 
 
 def is_plain(run: Run) -> bool:
     """Whether the columns of `SOMETIMES` are what they are for a run that only performs effects."""
-    if run.status is not Status.RUNNING or run.ready or run.unrecorded or run.warnings or run.held:
+    if (
+        run.status is not Status.RUNNING
+        or run.ready
+        or run.unrecorded
+        or run.silent
+        or run.warnings
+        or run.held
+    ):
         return False
     for entry in run.open.values():
         if entry.review or isinstance(entry.what, Wait):
@@ -145,12 +164,13 @@ def stored_blocked(row: Mapping[str, Any]) -> Blocked | None:
 
 
 def run_of(
-    row: Mapping[str, Any], open_: Mapping[Key, Open], unrecorded: Mapping[str, Json], output: Json
-) -> Run:
+    row: Mapping[str, Any], open_: Mapping[Key, Open], unrecorded: Mapping[str, Json], output: Json,
+    silent: tuple[Json, ...] = (),
+) -> Run:  # fmt: skip
     """The run of a row, with what was kept in other tables."""
     return Run(
         birth=birth_of(row), version=row["version"], status=Status(row["status"]), seq=row["head_seq"],
         updated_at=row["updated_at"], ready=bool(row["ready"]), open=open_, node_id=row["node_id"],
         held=held_of(row), error=row["error"], output=output, usage=usage_of(row), unrecorded=unrecorded,
-        state_bytes=row["snapshot_bytes"], warnings=warnings_of(row),
+        state_bytes=row["snapshot_bytes"], warnings=warnings_of(row), silent=silent,
     )  # fmt: skip

@@ -14,9 +14,10 @@ from perdure.adapters.sql.statements import Sql, among
 from perdure.adapters.sql.tables import UNDER_WAY, artifacts, cells, ledger, outbox, runs, waits
 from perdure.ids import Key, RunId
 from perdure.kernel.model import GONE, Open
+from perdure.kernel.replay import Recorded
 from perdure.kernel.values import Json
-from perdure.stores.records import apply_detail
-from perdure.stores.runs import Loaded
+from perdure.stores.records import Record, apply_detail
+from perdure.stores.runs import Loaded, Whole
 
 LOAD_MAX: Final = 200  # runs brought back by one set of queries
 _COLUMNS: Final = ("pk", *BIRTH, *ALWAYS, *SOMETIMES)
@@ -137,12 +138,14 @@ class Loading:
         limit = _bound(row)
         outside = cells.put_back(self._content, known, limit)
         outside += pending.put_back(self._content, known, limit - outside)
-        gone = row["unrecorded"] and loads(row["unrecorded"]).get("gone", ())
-        unrecorded = {**pending.cells, **dict.fromkeys(gone or (), GONE)}
+        beside = loads(row["unrecorded"]) if row["unrecorded"] else {}
+        gone = beside.get("gone", ())
+        unrecorded = {**pending.cells, **dict.fromkeys(gone, GONE)}
         cells.cells.update(pending.cells)
-        for name in gone or ():
+        for name in gone:
             cells.cells.pop(name, None)
-        run = run_of(row, open_, unrecorded, self.output(row, known))
+        silent = tuple(beside.get("events", ()))
+        run = run_of(row, open_, unrecorded, self.output(row, known), silent)
         if outside > limit:  # what was left on the disk shows as too large, and ends the run
             run = run._replace(state_bytes=max(run.state_bytes, outside))
         return Loaded(run, cells.cells, row["bytes_since"], row["snapshot_bytes"])
@@ -178,6 +181,43 @@ class Loading:
         known = self.places(session, gathering.ids())
         gathering.put_back(self._content, known, _bound(row))
         return gathering.cells
+
+    def whole(self, session: Session, records: Sequence[Record]) -> list[Whole]:
+        """Records with every value in place."""
+        read = [(record, loads(record.body), loads(record.detail)) for record in records]
+        ids = [place for _, _, detail in read for place in detail.get("placed", ())]
+        ids += [
+            detail["writes"][name][PLACE]
+            for _, _, detail in read
+            for name in detail.get("offloaded", ())
+        ]
+        known = self.places(session, ids)
+        return [self._whole(*one, known) for one in read]
+
+    def _whole(
+        self, record: Record, body: dict[str, Json], detail: dict[str, Json],
+        known: Mapping[str, tuple[str, int]],
+    ) -> Whole:  # fmt: skip
+        placed, offloaded = detail.pop("placed", ()), detail.pop("offloaded", ())
+        values = {place: loads(self._content.get(known[place][0])) for place in placed}
+        if values:
+            body["effect"] = _put_back(body["effect"], values)
+            body["result"] = _put_back(body["result"], values)
+        for name in offloaded:
+            place = detail["writes"][name][PLACE]
+            detail["writes"][name] = loads(self._content.get(known[place][0]))
+        light = bool(placed or offloaded)
+        return Whole(record, Recorded(record.seq, body, detail), light)
+
+
+def _put_back(value: Json, values: Mapping[str, Json]) -> Json:
+    """The value with each placeholder of ours replaced by what it stands for."""
+    if isinstance(value, dict):
+        place = value.get(PLACE) if len(value) == 1 else None
+        if isinstance(place, str) and place in values:
+            return _put_back(values[place], values)
+        return {name: _put_back(part, values) for name, part in value.items()}
+    return [_put_back(part, values) for part in value] if isinstance(value, list) else value
 
 
 def _bound(row: Mapping[str, Any]) -> int:

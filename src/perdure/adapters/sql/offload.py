@@ -1,6 +1,6 @@
 """Large values: on the way down they go to the disk and leave a placeholder, on the way up they return."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from perdure.adapters.disk.content import ContentFolder
@@ -71,13 +71,14 @@ class Offloading:
                 light[name] = value
         return light, names, moved
 
-    def body(self, body: dict[str, Json]) -> bytes:
-        """A record's body: what its effect asked for and what came of it are lightened."""
+    def body(self, body: dict[str, Json]) -> tuple[bytes, list[str]]:
+        """A record's body: what its effect asked for and what came of it are lightened; and what was put away."""
+        before = len(self.rows)
         effect = body["effect"]
         if effect is not None:
             body["effect"] = {**effect, "payload": self.lighten(effect["payload"])}
         body["result"] = self.lighten(body["result"])
-        return dumps(body)
+        return dumps(body), [row.id for row in self.rows[before:]]
 
     def detail(self, detail: dict[str, Json]) -> tuple[bytes, int]:
         """A record's detail with its large cells replaced, named in `offloaded`; how many bytes it stands for."""
@@ -97,13 +98,14 @@ class Offloading:
             content = dumps({"cells": light, "offloaded": names})
         return content, len(content) + moved
 
-    def unrecorded(self, writes: Mapping[str, Json]) -> bytes | None:
-        """Writes that no record carries yet, in the shape of a record's detail."""
-        if not writes:
+    def unrecorded(self, writes: Mapping[str, Json], silent: Sequence[Json]) -> bytes | None:
+        """Writes and events that no record carries yet, in the shape of a record's detail."""
+        if not writes and not silent:
             return None
         detail: dict[str, Json] = {
             "writes": {name: value for name, value in writes.items() if value is not GONE},
             "gone": [name for name, value in writes.items() if value is GONE],
+            "events": silent,
         }
         return self.detail(detail)[0]
 

@@ -131,7 +131,8 @@ class Plan:
             size = len(detail)
             offloading.step = step
             if len(body) > INLINE_BYTES_MAX:
-                body = offloading.body(fields)
+                body, beside["placed"] = offloading.body(fields)
+                detail = dumps(beside)
             if size > INLINE_BYTES_MAX:
                 detail, size = offloading.detail(beside)
             counted += size
@@ -158,7 +159,7 @@ class Plan:
         earlier = self._changes.get(head.pk)
         version = head.version if earlier is None else earlier.read_version
         same = head.plain and after.plain and head.snapshot_seq == after.snapshot_seq
-        rest = None if same and earlier is None else _sometimes(run, after, offloading)
+        rest = None if same and earlier is None else sometimes_row(run, after, offloading)
         self._changes[head.pk] = Change(version, run, after, rest)
 
     # --- births --------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ class Plan:
         self.heads[birth.id] = head
         self._add(sql.BEAR_RUN, (
             head.pk, *birth_row(birth), *always_row(run, GENESIS, 0),
-            *_sometimes(run, head, offloading), commit.holder, commit.leased_until,
+            *sometimes_row(run, head, offloading), commit.holder, commit.leased_until,
         ))  # fmt: skip
         self._add(sql.ADD_CELLS, (head.pk, 0, body))
         self._offloaded(offloading, run)
@@ -297,13 +298,13 @@ def _waiting(run: Run, offloading: Offloading) -> bytes | None:
     return dumps(offloading.lighten(loads(content)))
 
 
-def _sometimes(run: Run, head: Head, offloading: Offloading) -> Row:
-    """The columns of `SOMETIMES`."""
+def sometimes_row(run: Run, head: Head, offloading: Offloading) -> Row:
+    """The columns of `SOMETIMES`, with what is too large for them put away."""
     held, warnings = run.held, run.warnings
     return (
         run.status.value, int(run.ready), held and clean(held.reason), held and held.at,
         run.updated_at if run.status is Status.CANCELLED else None, clean(run.error), *_output(run, offloading),
-        offloading.unrecorded(run.unrecorded), head.snapshot_seq, head.snapshot_bytes,
+        offloading.unrecorded(run.unrecorded, run.silent), head.snapshot_seq, head.snapshot_bytes,
         dumps(warnings) if warnings else None, _waiting(run, offloading), blocked_column(run),
     )  # fmt: skip
 

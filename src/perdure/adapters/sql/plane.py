@@ -15,6 +15,7 @@ from perdure.adapters.sql.agenda import next_due
 from perdure.adapters.sql.artifacts import SqlArtifacts
 from perdure.adapters.sql.audit_pending import SqlPlaneAudit
 from perdure.adapters.sql.batches import Mail, Probe, SqlBatches, Told
+from perdure.adapters.sql.bookmarks import SqlBookmarks
 from perdure.adapters.sql.bundles import SqlBundles
 from perdure.adapters.sql.dialect import Database, Facts
 from perdure.adapters.sql.drawings import SqlDrawings
@@ -109,6 +110,7 @@ class SqlPlane:
         self.waits: Final = SqlWaits(self._reader)
         self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content, self.audit)
         self.bundles: Final = SqlBundles(self._reader, self._writer, content, self.audit)
+        self.bookmarks: Final = SqlBookmarks(self._reader, self._writer, self.audit)
         self.drawings: Final = SqlDrawings(self._reader, self._writer, self.audit)
         self.profiles: Final[SqlProfiles] = profiles_of_plane(self._reader, self._writer)
         self._closed = False

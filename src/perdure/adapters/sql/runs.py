@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select, update
 
 from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.sql.adopt import adoption
 from perdure.adapters.sql.audit_pending import SqlPlaneAudit
 from perdure.adapters.sql.dialect import Session, Write
 from perdure.adapters.sql.lists import SHOW_ONE, RunLists, headers_of, rows_of
@@ -20,6 +21,7 @@ from perdure.ids import RunId
 from perdure.kernel.values import Json
 from perdure.stores.records import GENESIS, Record
 from perdure.stores.runs import (
+    Adopted,
     Commit,
     Header,
     Loaded,
@@ -28,6 +30,7 @@ from perdure.stores.runs import (
     RunPage,
     RunQuery,
     Verdict,
+    Whole,
 )
 
 _RECORDS: Final = Sql(
@@ -69,6 +72,7 @@ class SqlRuns:
     ) -> None:
         """Read by `reader`, write by `writer`; what was off-loaded lies in `content`."""
         self._reader, self._writer, self._audit = reader, writer, audit
+        self._content = content
         self._loading = Loading(content)
         self._lists = RunLists()
 
@@ -111,19 +115,22 @@ class SqlRuns:
 
     async def ledger(self, run_id: RunId, *, after: int, limit: int) -> Sequence[Record]:
         """Records with `seq > after`, in order and without gaps; none for an unknown run."""
+        return await self._reader.read(lambda session: _page(session, run_id, after, limit))
 
-        def read(session: Session) -> Sequence[Record]:
-            # The record before the first one asked for brings the hash that it is chained to.
-            rows = session.all(_RECORDS, _id=run_id, _from=after, _limit=limit + (after > 0))
-            previous = GENESIS
-            records = []
-            for seq, body, detail, digest in rows:
-                if seq > after:
-                    records.append(Record(seq, body, detail, previous, digest))
-                previous = digest
-            return records[:limit]
+    async def recorded(self, run_id: RunId, *, after: int, limit: int) -> Sequence[Whole]:
+        """The same, with every value that is kept elsewhere put back in its place."""
+
+        def read(session: Session) -> Sequence[Whole]:
+            return self._loading.whole(session, _page(session, run_id, after, limit))
 
         return await self._reader.read(read)
+
+    async def adopt(self, adopted: Adopted) -> bool:
+        """Keep a run that was lived elsewhere; `False` where the same one is here. Raises `RunExists`."""
+        kept: bool = await self._writer.work(adoption(adopted, self._content))
+        if kept:
+            self._audit.kept(adopted.entry)
+        return kept
 
     async def state(self, run_id: RunId, seq: int) -> Mapping[str, Json]:
         """The cells after record `seq`. Raises `RunNotFound`, `Invalid` beyond the head."""
@@ -153,3 +160,16 @@ class SqlRuns:
             return [RunId(run_id) for _, run_id in rows]
 
         return await self._writer.work(work)
+
+
+def _page(session: Session, run_id: RunId, after: int, limit: int) -> list[Record]:
+    """Records with `seq > after`, in order and without gaps."""
+    # The record before the first one asked for brings the hash that it is chained to.
+    rows = session.all(_RECORDS, _id=run_id, _from=after, _limit=limit + (after > 0))
+    previous = GENESIS
+    records = []
+    for seq, body, detail, digest in rows:
+        if seq > after:
+            records.append(Record(seq, body, detail, previous, digest))
+        previous = digest
+    return records[:limit]

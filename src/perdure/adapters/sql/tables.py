@@ -50,6 +50,9 @@ runs: Final = Table(
     Column("draft", SmallInteger, nullable=False),
     Column("prompt", Text, nullable=False),
     Column("limits", LargeBinary, nullable=False),
+    Column("forked_from", Text),
+    Column("forked_seq", Number),
+    Column("guard", Text),
     # changed by every commit
     Column("version", Number, nullable=False),
     Column("head_seq", Number, nullable=False),
@@ -86,6 +89,7 @@ runs: Final = Table(
     Index(None, "session_id", "created_at"),
     Index(None, "root_id", "created_at"),
     Index(None, "parent_id"),
+    Index(None, "forked_from"),
     Index(
         "ix_runs_ready",
         "created_at",
@@ -259,6 +263,22 @@ drawings: Final = Table(
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
     Index(None, "updated_at", "id"),
+)
+
+# Moments of runs that somebody named; `words` is what a search looks through.
+bookmarks: Final = Table(
+    "bookmarks",
+    PLANE,
+    Column("id", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("seq", Number, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("tags", LargeBinary, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Index(None, "run_id", "created_at"),
+    Index(None, "created_at", "id"),
 )
 
 # Order and surrogate keys come from here, never from a column that numbers itself.
