@@ -66,10 +66,10 @@ $(BIN)/python:
 
 $(RUN_STAMP): pyproject.toml | $(BIN)/python
 	@echo "Installing Perdure"
-	@$(PIP) -e '.[local]'
+	@$(PIP) -e '.[local,sandbox]'
 	@touch $@
 
 $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo "Installing Perdure and what its tests need"
-	@$(PIP) -e '.[local,dev]'
+	@$(PIP) -e '.[local,sandbox,dev]'
 	@touch $@ $(RUN_STAMP)

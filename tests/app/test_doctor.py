@@ -11,6 +11,7 @@ import pytest
 
 from perdure.app.doctor import (
     clock,
+    code_sandbox,
     data_folder,
     database,
     disk_space,
@@ -24,6 +25,7 @@ from perdure.app.doctor import (
 from perdure.app.findings import Finding, Level
 from perdure.app.settings import Settings, read_settings, token_of
 from perdure.clock import SystemClock, text_of
+from perdure.features.code.sandbox import sandbox
 from tests.support.loopback import unused_port
 from tests.support.scripted_gateway import ScriptedGateway, problem
 
@@ -160,3 +162,13 @@ def test_a_port_that_another_program_has_is_found() -> None:
 def test_a_gateway_that_is_named_has_to_answer() -> None:
     told = found(gateway, url=f"http://127.0.0.1:{unused_port()}")
     assert told.mend == "start it, or correct PERDURE_URL"
+
+
+def test_it_tells_whether_code_can_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(code_sandbox) == Finding(Level.OK, "code", "runs in a sandbox")
+    keeper = tmp_path / "keeper.py"
+    keeper.write_text('print(\'{"ended": "refused", "detail": "an old kernel"}\')')
+    monkeypatch.setattr(sandbox, "KEEPER", keeper)
+    finding = found(code_sandbox)
+    assert finding.level is Level.WARNING and "an old kernel" in finding.detail
+    assert "perdure[sandbox]" in finding.mend

@@ -8,6 +8,9 @@ from perdure.api.collaborators import Collaborators
 from perdure.api.problems import kinds
 from perdure.features import echo, flows
 from perdure.features.agents.feature import agents_feature
+from perdure.features.code.bounds import CodeBounds
+from perdure.features.code.feature import code_feature
+from perdure.features.code.sandbox.sandbox import Sandbox
 from perdure.features.models.feature import models_feature
 from perdure.features.models.settings import read_config
 from perdure.identity.access import RULES, Rule
@@ -78,6 +81,7 @@ def an_app() -> Any:
 
     features = (
         agents_feature(),
+        code_feature(Sandbox(CodeBounds())),
         echo.FEATURE,
         flows.FEATURE,
         models_feature(read_config({}), None),

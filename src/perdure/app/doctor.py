@@ -189,6 +189,25 @@ def model_file(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.OK, "built-in model", f"{path} is sound")
 
 
+def code_sandbox(settings: Settings) -> Iterator[Finding]:
+    """Code of flows can be run here, which it is in a sandbox alone: a piece of it is run."""
+    import anyio
+
+    from perdure.app.features import code_bounds_of
+    from perdure.features.code.sandbox.sandbox import Answer, Code, Sandbox
+
+    sandbox = Sandbox(code_bounds_of(settings))
+    try:
+        ran = anyio.run(sandbox.run, Code("1 + 1", None, None))
+    finally:
+        sandbox.close()
+    if isinstance(ran, Answer) and ran.output == 2:
+        yield Finding(Level.OK, "code", "runs in a sandbox")
+    else:
+        why = "it does not answer" if isinstance(ran, Answer) else ran.detail
+        yield Finding(Level.WARNING, "code", why, "Linux 6.12 or newer, and pip install 'perdure[sandbox]'")  # fmt: skip
+
+
 def _sha256(path: Path) -> str:
     digest = sha256()
     with path.open("rb") as file:
@@ -271,6 +290,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     open_files,
     database,
     model_file,
+    code_sandbox,
     clock,
     *hardening.CHECKS,
     lost_keys,

@@ -9,6 +9,9 @@ from perdure.app.settings import Settings, models_folder, variables
 from perdure.errors import Invalid
 from perdure.features import echo, flows
 from perdure.features.agents.feature import agents_feature
+from perdure.features.code.bounds import CodeBounds
+from perdure.features.code.feature import code_feature
+from perdure.features.code.sandbox.sandbox import Sandbox
 from perdure.features.models.embedded.install import model_path
 from perdure.features.models.embedded.server import EmbeddedServer
 from perdure.features.models.feature import models_feature
@@ -29,6 +32,7 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
         embedded = EmbeddedServer(model_path(models_folder(settings)), egress.own)
     brought = (
         agents_feature(),
+        code_feature(Sandbox(code_bounds_of(settings))),
         echo.FEATURE,
         flows.FEATURE,
         models_feature(config, embedded),
@@ -42,6 +46,14 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
                 setting="PERDURE_FEATURES_OFF",
             )
     return tuple(feature for feature in brought if feature.name not in settings.features_off)
+
+
+def code_bounds_of(settings: Settings) -> CodeBounds:
+    """How much one piece of a flow's code may take, as set."""
+    return CodeBounds(
+        cpu_s=settings.code_cpu_s, time_s=settings.code_time_s, memory_bytes=settings.code_memory_bytes,
+        output_bytes=settings.code_output_bytes, at_once=settings.code_at_once,
+    )  # fmt: skip
 
 
 def _installed() -> Iterator[Feature]:

@@ -158,6 +158,11 @@ class Settings(BaseSettings):
     embedded_model: bool = _setting(
         True, "answer with the small built-in model where nothing else is named"
     )
+    code_cpu_s: int = _setting(10, "processor time of one piece of a flow's code, in seconds", ge=1)
+    code_time_s: float = _setting(30.0, "how long such a piece may run, in seconds", gt=0)
+    code_memory_bytes: int = _setting(256 * 1024**2, "memory that it may take", ge=32 * 1024**2)
+    code_output_bytes: int = _setting(1024**2, "what it may give back or print, in bytes", ge=1024)
+    code_at_once: int = _setting(2, "such pieces run side by side in this process", ge=1)
     features_off: Annotated[tuple[str, ...], NoDecode] = _setting(
         (), "features to leave out, separated by commas", shown="none"
     )

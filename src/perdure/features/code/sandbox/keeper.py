@@ -1,0 +1,157 @@
+"""The keeper of a sandbox: a process that closes it, has code run in it, and says how that ended.
+
+It is run by its path, in Python's isolated mode, and imports nothing of the program. Its order is
+one JSON document on its standard input; its report is one line of JSON on its standard output, and
+after it the answer of the code as it came. It keeps one sandbox, once, and dies with its parent; the
+sandbox dies with it.
+
+What closes the sandbox is sandlock: Landlock for files and for TCP, seccomp for all the rest. The
+code has no file but Python's own library, no network, no other process, and no second one.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+from typing import IO, Any
+
+PR_SET_PDEATHSIG = 1
+NICE = 15  # foreign code goes behind the program's own work
+PIECE = 65_536
+FILE_BYTES_MAX = (
+    256 * 1024 * 1024
+)  # of the interpreter, which is read from memory; foreign code writes none
+# Beside what sandlock refuses by itself: what would undo a bound, or keep memory that nobody counts.
+REFUSED = [
+    "prctl", "memfd_create", "setpriority", "sched_setaffinity", "sched_setscheduler",
+    "sched_setparam", "sched_setattr", "ioprio_set", "setrlimit", "socketpair", "chroot",
+]  # fmt: skip
+
+
+def main() -> None:
+    """Do the one order."""
+    _die_with_parent()
+    order = json.loads(sys.stdin.buffer.read())
+    report, answer = _kept(order)
+    sys.stdout.buffer.write(json.dumps(report).encode() + b"\n" + answer)
+    sys.stdout.buffer.flush()
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _kept(order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Close a sandbox, run the code, and tell how it ended; `refused` where none can be closed here."""
+    try:
+        import sandlock  # noqa: PLC0415 - a missing library is reported, not a crash
+    except (ImportError, OSError) as missing:
+        return _refused(f"the sandbox's library is not there: {missing}"), b""
+    try:
+        there, needed = sandlock.landlock_abi_version(), sandlock.min_landlock_abi()
+        if there < needed:
+            return _refused(f"the kernel has Landlock {there}, and {needed} is needed"), b""
+        bounds = order["bounds"]
+        _bind(bounds)
+        process = _sandbox(sandlock, order).popen(
+            [order["tree"]["python"], "-I", "-S", "-c", order["inside"]],
+            stdin=sandlock.StdioMode.PIPED,
+            stdout=sandlock.StdioMode.PIPED,
+            stderr=sandlock.StdioMode.PIPED,
+        )
+    except (sandlock.SandlockError, RuntimeError, ValueError, OSError) as error:
+        return _refused(f"it cannot be closed: {error}"), b""
+    return _Watch(process, bounds).watched(json.dumps(order["code"]).encode())
+
+
+def _refused(why: str) -> dict[str, Any]:
+    return {"ended": "refused", "detail": why}
+
+
+def _bind(bounds: dict[str, Any]) -> None:
+    """Bind this process and so the sandbox: time on the processor, rank, no dumps of memory."""
+    os.nice(NICE)
+    resource.setrlimit(resource.RLIMIT_CPU, (bounds["cpu_s"], bounds["cpu_s"] + 1))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES_MAX, FILE_BYTES_MAX))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _sandbox(sandlock: Any, order: dict[str, Any]) -> Any:
+    bounds, tree = order["bounds"], order["tree"]
+    return sandlock.Sandbox(
+        chroot=tree["root"], cwd="/", fs_mount_ro={it: it for it in tree["seen"]},
+        fs_readable=[*tree["own"], *tree["seen"]], fs_writable=[], clean_env=True,
+        env={"PATH": "/", "HOME": "/"}, max_memory=bounds["memory_bytes"], max_processes=1,
+        max_open_files=bounds["files_open"], no_coredump=True, extra_deny_syscalls=REFUSED, name="code",
+    )  # fmt: skip
+
+
+class _Watch:
+    """Watches one process: feeds it, takes what it says up to a bound, ends it where it must end."""
+
+    def __init__(self, process: Any, bounds: dict[str, Any]) -> None:
+        self._process = process
+        self._bounds = bounds
+        self._over: str | None = None  # the bound that it went over
+
+    def watched(self, order: bytes) -> tuple[dict[str, Any], bytes]:
+        """Run it to its end, and tell how it ended."""
+        signal.signal(signal.SIGTERM, lambda *_: self._end("stopped"))
+        kept: dict[str, bytes] = {}
+        threads = [
+            threading.Thread(target=self._feed, args=(order,), daemon=True),
+            threading.Thread(target=self._take, args=(self._process.stdout, "output", kept), daemon=True),
+            threading.Thread(target=self._take, args=(self._process.stderr, "printed", kept), daemon=True),
+        ]  # fmt: skip
+        clock = threading.Timer(self._bounds["time_s"], self._end, ("time",))
+        clock.daemon = True
+        for thread in (*threads, clock):
+            thread.start()
+        for thread in threads[1:]:
+            thread.join()
+        result = self._process.wait()
+        clock.cancel()
+        printed = kept.get("printed", b"").decode(errors="replace")
+        ended = self._over or _ended(result)
+        report = {"ended": ended, "code": result.exit_code, "printed": printed}
+        return report, kept.get("output", b"")
+
+    def _feed(self, order: bytes) -> None:
+        try:
+            with self._process.stdin as stdin:
+                stdin.write(order)
+        except OSError:
+            pass  # it is gone already; how it ended is what is told
+
+    def _take(self, stream: IO[bytes], name: str, kept: dict[str, bytes]) -> None:
+        """Read a stream to its end; past the bound the process is ended, and the rest is nobody's."""
+        taken, most = bytearray(), self._bounds["output_bytes"]
+        while piece := os.read(stream.fileno(), PIECE):
+            if len(taken) + len(piece) > most:
+                self._end("output")
+                taken += piece[: most - len(taken)]
+                break
+            taken += piece
+        kept[name] = bytes(taken)
+
+    def _end(self, why: str) -> None:
+        self._over = self._over or why
+        self._process.kill()
+
+
+def _ended(result: Any) -> str:
+    """How a process ended that nobody here ended: by itself, or by a bound that is kept for us."""
+    if result.exit_code >= 0 and result.signal < 0:
+        return "exited"
+    if result.signal < 0:
+        return "memory"  # the library ends who asks for more, and says no signal
+    return "cpu" if result.signal in (signal.SIGXCPU, signal.SIGKILL) else "signal"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""The gateway's side of a sandbox: gives the order to a keeper, takes what it reports, ends it in time.
+
+Every piece of code has a keeper and a sandbox of its own, so that nothing of one is left for the next.
+Whoever stops waiting ends both: the keeper is told to, and killed with its group where it does not.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import anyio
+import orjson
+from anyio.abc import Process
+
+from perdure.features.code.bounds import CodeBounds
+from perdure.features.code.sandbox.tree import Tree, fell, plant
+from perdure.kernel.values import Json
+
+HERE: Final = Path(__file__).parent
+KEEPER: Final = HERE / "keeper.py"
+INSIDE: Final = HERE / "inside.py"
+GRACE_S: Final = 1.0  # from the wish that a keeper ends to its end by force
+LATE_S: Final = 10.0  # beyond its own bound, after which a keeper is taken to be stuck
+REPORT_BYTES_MAX: Final = 64 * 1024  # beside the answer and what was printed
+PRINTED_MAX: Final = 10_000  # letters of what was printed that are told
+_BOUND: Final = {
+    "cpu": "it took more than {cpu_s} s of a processor",
+    "time": "it took longer than {time_s:g} s",
+    "memory": "it took more than {memory_bytes} bytes of memory, or had itself killed",
+    "output": "it gave or printed more than {output_bytes} bytes",
+}
+
+
+class Code(NamedTuple):
+    """What is to be run: a function of a source, or an expression where no function is named."""
+
+    source: str
+    function: str | None
+    input: Json
+
+
+class Answer(NamedTuple):
+    """The code came to an end of its own: with an output, or with an error and the line it was in."""
+
+    output: Json
+    error: str | None
+    line: int | None
+    execution: dict[str, Json]
+    printed: str
+
+
+class Refusal(NamedTuple):
+    """The code did not run, or was ended: `sandbox_unavailable`, `limit_reached`, `code_died`."""
+
+    code: str
+    detail: str
+    printed: str = ""
+
+
+class Sandbox:
+    """Runs code in sandboxes, so many at once; the others wait. Making one starts nothing."""
+
+    def __init__(self, bounds: CodeBounds) -> None:
+        """Keep every piece of code within `bounds`."""
+        self.bounds = bounds
+        self._turn = anyio.Semaphore(bounds.at_once)
+        self._tree: Tree | None = None
+
+    async def run(self, code: Code) -> Answer | Refusal:
+        """Run one piece of code. Cancelled, it leaves no process behind."""
+        order = orjson.dumps(code._asdict())
+        if len(order) > self.bounds.input_bytes:
+            return _over("the code and its input have more than {input_bytes} bytes", self.bounds)
+        async with self._turn:
+            try:
+                tree = await self._planted()
+            except OSError as error:
+                return _unavailable(f"no folder for it can be made: {error.strerror}")
+            return self._read(*await self._kept(self._order(code, tree)))
+
+    def close(self) -> None:
+        """Take away what sandboxes stand on. A later call would make it anew."""
+        tree, self._tree = self._tree, None
+        if tree is not None:
+            fell(tree)
+
+    async def _planted(self) -> Tree:
+        if self._tree is None:
+            planted = await anyio.to_thread.run_sync(plant)
+            if self._tree is None:
+                self._tree = planted
+            else:
+                fell(planted)
+        return self._tree
+
+    def _order(self, code: Code, tree: Tree) -> bytes:
+        bounds = self.bounds
+        told = {
+            "cpu_s": bounds.cpu_s, "time_s": bounds.time_s, "memory_bytes": bounds.memory_bytes,
+            "output_bytes": bounds.output_bytes, "files_open": bounds.files_open,
+        }  # fmt: skip
+        order = {
+            "inside": INSIDE.read_text(), "bounds": told, "tree": tree._asdict(),
+            "code": code._asdict(),
+        }  # fmt: skip
+        return orjson.dumps(order)
+
+    async def _kept(self, order: bytes) -> tuple[bytes, bool]:
+        """What the keeper of one sandbox says, and whether it had to be ended."""
+        # An empty environment: nothing that this process was given is there to be found.
+        process = await anyio.open_process(
+            [sys.executable, "-I", str(KEEPER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, env={}, start_new_session=True,
+        )  # fmt: skip
+        said = bytearray()
+        stuck = True
+        try:
+            with anyio.move_on_after(self.bounds.time_s + LATE_S):
+                await _told(process, order)
+                await self._heard(process, said)
+                await process.wait()
+                stuck = False
+        finally:
+            if process.returncode is None:
+                await _end(process)
+            with anyio.CancelScope(shield=True):
+                await process.aclose()
+        return bytes(said), stuck
+
+    async def _heard(self, process: Process, said: bytearray) -> None:
+        assert process.stdout is not None
+        most = (
+            2 * self.bounds.output_bytes * 6 + REPORT_BYTES_MAX
+        )  # a byte may be told as `\\u00xx`
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            while len(said) <= most:
+                said += await process.stdout.receive()
+
+    def _read(self, said: bytes, stuck: bool) -> Answer | Refusal:
+        if stuck:
+            return _over(_BOUND["time"], self.bounds)
+        line, _, answer = said.partition(b"\n")
+        try:
+            report = json.loads(line)
+            ended, printed = report["ended"], report.get("printed", "")[:PRINTED_MAX]
+        except (ValueError, KeyError):
+            return Refusal("code_died", "it ended without a word")
+        if ended == "refused":
+            return _unavailable(report["detail"])
+        if ended in _BOUND:
+            return _over(_BOUND[ended], self.bounds, printed)
+        if ended != "exited" or not answer:
+            return Refusal("code_died", _death(report, printed), printed)
+        return _answer(answer, printed)
+
+
+async def _told(process: Process, order: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # it has said why, or not
+        await process.stdin.send(order)
+        await process.stdin.aclose()
+
+
+async def _end(process: Process) -> None:
+    """End a keeper, which ends its sandbox; by force where it does not in time."""
+    try:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
+            await process.wait()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
+                await process.wait()
+
+
+def _death(report: dict[str, Json], printed: str) -> str:
+    last = printed.strip().rpartition("\n")[2][:200]
+    how = f"code {report['code']}" if report["ended"] == "exited" else "a signal"
+    return f"it ended the interpreter with {how}" + (f": {last}" if last else "")
+
+
+def _answer(written: bytes, printed: str) -> Answer | Refusal:
+    """What the code says, whoever wrote it: only its shape is believed."""
+    try:
+        told = json.loads(written)
+        execution = {name: float(told["execution"][name]) for name in EXECUTION}
+        if told["ok"] is True:
+            return Answer(told["output"], None, None, execution, printed)
+        line = told["line"]
+        return Answer(None, str(told["error"]), line if isinstance(line, int) else None, execution, printed)  # fmt: skip
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Refusal("code_died", "what it answered cannot be read", printed)
+
+
+EXECUTION: Final = (
+    "duration_ms", "cpu_time_ms", "cpu_percent", "memory_rss_mb", "memory_rss_delta_mb",
+)  # fmt: skip
+
+
+def _over(why: str, bounds: CodeBounds, printed: str = "") -> Refusal:
+    facts = {name: getattr(bounds, name) for name in CodeBounds.__slots__}
+    return Refusal("limit_reached", why.format(**facts), printed)
+
+
+def _unavailable(why: str) -> Refusal:
+    return Refusal("sandbox_unavailable", f"code runs in a sandbox alone, and there is none: {why}")
