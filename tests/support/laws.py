@@ -135,11 +135,11 @@ def check_waits(life: Life, before: Run, decision: Decision) -> None:
 
 
 def check_relatives(life: Life, event: Event, decision: Decision) -> None:
-    """Children have the id that follows from their step; the parent hears of the end once."""
+    """Children have the id that follows from their step or their name; the parent hears of the end once."""
     birth = life.run.birth
     steps = {derived_id(birth.id, step.step_id) for step in decision.steps}
     for child in decision.births:
-        assert child.run.id in steps
+        assert child.run.id in steps | {derived_id(birth.id, it) for it in life.program.named}
         assert child.run.birth.parent_id == birth.id
         assert child.run.birth.depth == birth.depth + 1 <= birth.limits.depth_max
     told = [send for send in decision.sends if send.kind == "child"]

@@ -20,11 +20,14 @@ class Watched:
         """Watch `program`."""
         self.program = program
         self.asked = 0
+        self.named: set[str] = set()  # the children that have a name of their own
 
     def next(self, cells: View, event: Event, moment: Moment) -> Move:
         """Count the question and pass it on."""
         self.asked += 1
-        return self.program.next(cells, event, moment)
+        move = self.program.next(cells, event, moment)
+        self.named.update(start.identity for start in move.starts if start.identity is not None)
+        return move
 
 
 @dataclass

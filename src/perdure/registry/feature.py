@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from perdure.identity.access import Rule
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectKind
-from perdure.registry.programs import ProgramFactory, ProgramWrapper
+from perdure.registry.programs import Drawing, ProgramFactory, ProgramWrapper, Telling
 from perdure.stores.runs import Listener
 
 
@@ -29,6 +29,8 @@ class Feature:
     effects: Mapping[str, EffectKind] = field(default_factory=dict)
     programs: Mapping[str, ProgramFactory] = field(default_factory=dict)
     wrappers: Sequence[ProgramWrapper] = ()
+    commands: Mapping[str, Telling] = field(default_factory=dict)  # by type
+    drawings: Mapping[str, Drawing] = field(default_factory=dict)  # by kind of program
     observers: Sequence[Listener] = ()
     routers: Sequence[Router] = ()
     actions: Mapping[str, Rule] = field(default_factory=dict)

@@ -1,10 +1,13 @@
-"""How a pinned reference becomes a program."""
+"""How a pinned reference becomes a program, how a command becomes a word for one, and how one is drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
 
 from perdure.bundles.bundle import Bundle
-from perdure.kernel.model import ProgramRef
+from perdure.kernel.model import Birth, Cells, ProgramRef, Run
 from perdure.kernel.program import Program
+from perdure.kernel.values import Json
 
 ProgramFactory = Callable[[ProgramRef, Bundle | None], Program]
 """Makes the program of a reference from the bundle that the run is pinned to. Pure.
@@ -14,3 +17,18 @@ Raises `FlowRefused` or `FlowNotFound` where the bundle has no such flow, or no 
 
 ProgramWrapper = Callable[[Program], Program]
 """Puts a rule around a program, such as a policy; pure as the program itself."""
+
+
+class Telling(NamedTuple):
+    """How a command reaches the program of a run: `word` makes of its payload what the program is told.
+
+    It is for programs of one `kind`; where the run that is named runs another, it is for the
+    nearest run above. Pure. Raises `Unfit` or `Conflict` where it cannot apply to the run as it stands.
+    """
+
+    kind: str
+    word: Callable[[Run, Cells, Mapping[str, Json], datetime], Json]
+
+
+Drawing = Callable[[Birth, Cells], Json]
+"""Draws the program of a run as a flow that the editor shows, from the cells as they are. Pure."""

@@ -12,7 +12,7 @@ from perdure.kernel.model import ProgramRef
 from perdure.kernel.program import Program
 from perdure.registry.effects import EffectKind
 from perdure.registry.feature import Feature
-from perdure.registry.programs import ProgramFactory, ProgramWrapper
+from perdure.registry.programs import Drawing, ProgramFactory, ProgramWrapper, Telling
 
 T = TypeVar("T")
 
@@ -26,6 +26,8 @@ class Registry:
     programs: Mapping[str, ProgramFactory]
     wrappers: Sequence[ProgramWrapper]
     actions: Mapping[str, Rule]
+    commands: Mapping[str, Telling]
+    drawings: Mapping[str, Drawing]
 
     def effect(self, kind: str) -> EffectKind | None:
         """How effects of this kind are performed, or `None` where no feature brings it."""
@@ -48,16 +50,22 @@ def registry_of(features: Iterable[Feature], actions: Mapping[str, Rule]) -> Reg
     rules = dict(actions)
     effects: dict[str, EffectKind] = {}
     programs: dict[str, ProgramFactory] = {}
+    commands: dict[str, Telling] = {}
+    drawings: dict[str, Drawing] = {}
     for feature in ordered:
         _add(rules, feature.actions, feature.name)
         _add(effects, feature.effects, feature.name)
         _add(programs, feature.programs, feature.name)
+        _add(commands, feature.commands, feature.name)
+        _add(drawings, feature.drawings, feature.name)
     return Registry(
         features=tuple(ordered),
         effects=MappingProxyType(effects),
         programs=MappingProxyType(programs),
         wrappers=tuple(wrap for feature in ordered for wrap in feature.wrappers),
         actions=MappingProxyType(rules),
+        commands=MappingProxyType(commands),
+        drawings=MappingProxyType(drawings),
     )
 
 

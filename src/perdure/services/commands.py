@@ -18,12 +18,17 @@ from perdure.ids import CommandId, Key, RunId, new_id
 from perdure.kernel.decide import misfit
 from perdure.kernel.model import TERMINAL, Open, Reason, Run, Wait
 from perdure.kernel.values import Json
+from perdure.registry.programs import Telling
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.runs import hash_of
+from perdure.services.schedules import SCHEDULE
 from perdure.stores.inbox import Accepted, Delivery, Emission, Message
 from perdure.stores.runs import Header, RunQuery
 
-TYPES: Final = ("pause", "resume", "cancel", "emit_event", "update_schedule", "compact_memory")
+TYPES: Final = (
+    "pause", "resume", "cancel", "emit_event", "update_schedule", "compact_memory", "trigger_schedule",
+    "backfill_schedule",
+)  # fmt: skip
 SCOPES: Final = ("session", "workflow", "run", "global")
 PAUSE_PREFIX: Final = "pause:"  # how clients name the wait that a pause is to them
 COMMAND: Final = "command:"  # before the id, so that no client names a message of another
@@ -70,7 +75,33 @@ async def send(runtime: RuntimeContext, command: Command, entry: Entry | None = 
     if command.type == "emit_event":
         return await _emit(runtime, command, entry)
     run = await _run(runtime, command.run_id)
+    telling = runtime.registry.commands.get(_meant(command, run))
+    if telling is not None:
+        return await _put(runtime, command, await _told(runtime, command, telling), entry=entry)
     return await _put(runtime, command, message_of(command, run), entry=entry)
+
+
+def _meant(command: Command, run: Run) -> str:
+    """The type of a command: whoever lets a schedule go on that is not paused wants it to run now."""
+    is_release = command.type == "resume" and command.payload.get("payload") is None
+    if is_release and run.birth.program.kind == SCHEDULE and run.held is None:
+        return "trigger_schedule"
+    return command.type
+
+
+async def _told(runtime: RuntimeContext, command: Command, telling: Telling) -> Message:
+    """The word that a command is to the run that it names, or to the nearest above that it is for."""
+    named: RunId | None = command.run_id
+    while named is not None:
+        loaded = (await runtime.plane.runs.load([named])).get(named)
+        if loaded is None:
+            break
+        if loaded.run.birth.program.kind == telling.kind:
+            _check_going(loaded.run)
+            word = telling.word(loaded.run, loaded.cells, command.payload, runtime.clock.now())
+            return _message(command, command.type, word)._replace(run_id=named)
+        named = loaded.run.birth.parent_id
+    raise Conflict(f"The run is no {telling.kind}, and is in none.", reason="not_scheduled")
 
 
 async def delivery(runtime: RuntimeContext, command_id: CommandId) -> Delivery:
@@ -88,7 +119,7 @@ def message_of(command: Command, run: Run) -> Message:
             return _message(command, "cancel", {"reason": _reason(command.payload)})
         case "resume":
             return _resume(command, run)
-        case "update_schedule":
+        case "update_schedule" | "trigger_schedule" | "backfill_schedule":
             raise Conflict("The run is no schedule.", reason="not_scheduled")
         case _:
             raise Conflict("There is no memory to compact in this run.", reason="not_available")

@@ -1,6 +1,6 @@
 """Runs of a runtime: started, shown, listed, followed and checked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -27,6 +27,7 @@ from perdure.kernel.values import Json
 from perdure.runtimes.context import RuntimeContext
 from perdure.services import bundles
 from perdure.services.births import (
+    Chosen,
     StartRequest,
     artifacts_in,
     birth_of,
@@ -34,6 +35,7 @@ from perdure.services.births import (
     inputs_of,
 )
 from perdure.services.follow import Steps
+from perdure.services.schedules import with_terms
 from perdure.stores.records import Record
 from perdure.stores.runs import Commit, Header, Request, RunPage, RunQuery, Verdict
 
@@ -62,12 +64,22 @@ async def start(
     `KeyReused` for another request under that key, `TooMany` where the principal starts too many. `entry` goes on record in the same commit.
     """
     once = None if request.key is None else Request(request.key, hash_of(request.body()))
+    return await bear(runtime, once, lambda: _birth(runtime, request), entry)
+
+
+async def bear(
+    runtime: RuntimeContext,
+    once: Request | None,
+    making: Callable[[], Awaitable[tuple[Birth, dict[str, Json]]]],
+    entry: Entry | None = None,
+) -> RunId:
+    """Commit the birth that `making` makes and name it, unless the request was answered before. Raises as `start` does."""
     try:
         if once is not None and (first := await runtime.plane.runs.born_of(once)) is not None:
             return first
         if runtime.meter is not None:
             runtime.meter.start()
-        birth, cells = await _birth(runtime, request)
+        birth, cells = await making()
         told = None if entry is None else entry._replace(at=birth.created_at, target=birth.id)
         await runtime.plane.runs.commit(Commit(born(birth, cells), request=once, entry=told))
     except DuplicateCommand as duplicate:
@@ -77,12 +89,18 @@ async def start(
     return birth.id
 
 
-async def _birth(runtime: RuntimeContext, request: StartRequest) -> tuple[Birth, dict[str, Json]]:
-    """The birth that a request asks for, and the cells at seq 0; refused where it could not run."""
+async def checked(runtime: RuntimeContext, request: StartRequest) -> Chosen:
+    """The flow that a request means. Raises where it could not run with these inputs."""
     _check_scope(request)
     chosen = await bundles.chosen(runtime, request)
     await runtime.program(chosen.program)
     await _check_artifacts(runtime, request)
+    return chosen
+
+
+async def _birth(runtime: RuntimeContext, request: StartRequest) -> tuple[Birth, dict[str, Json]]:
+    """The birth that a request asks for, and the cells at seq 0; refused where it could not run."""
+    chosen = await checked(runtime, request)
     at = text_of(runtime.clock.now())
     return birth_of(request, chosen, RunId(new_id()), at, runtime.run_limits), cells_of(request)
 
@@ -113,12 +131,14 @@ async def _check_artifacts(runtime: RuntimeContext, request: StartRequest) -> No
 
 async def summary(runtime: RuntimeContext, run_id: RunId) -> Header:
     """What is known of a run. Raises `RunNotFound`."""
-    return await runtime.plane.runs.header(run_id)
+    (header,) = await with_terms(runtime, [await runtime.plane.runs.header(run_id)])
+    return header
 
 
 async def listed(runtime: RuntimeContext, query: RunQuery) -> RunPage:
     """A page of runs, newest first."""
-    return await runtime.plane.runs.list(query)
+    page = await runtime.plane.runs.list(query)
+    return page._replace(items=await with_terms(runtime, page.items))
 
 
 async def input_data(runtime: RuntimeContext, run_id: RunId) -> Inputs:

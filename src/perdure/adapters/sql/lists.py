@@ -50,6 +50,7 @@ _FILTERS: Final[Mapping[str, ColumnElement[bool]]] = {
     "session_id": runs.c.session_id == bindparam("session_id"),
     "parent_id": runs.c.parent_id == bindparam("parent_id"),
     "root_id": runs.c.root_id == bindparam("root_id"),
+    "program_kind": runs.c.program_kind == bindparam("program_kind"),
     "created_after": runs.c.created_at > bindparam("created_after"),
     "created_before": runs.c.created_at < bindparam("created_before"),
     "root_only": runs.c.parent_id.is_(None),
@@ -98,6 +99,7 @@ def _given(query: RunQuery) -> dict[str, object]:
     asked = {
         "status": None if query.status is None else query.status.value, "workflow_id": query.workflow_id,
         "session_id": query.session_id, "parent_id": query.parent_id, "root_id": query.root_id,
+        "program_kind": query.program_kind,
         "created_after": query.created_after, "created_before": query.created_before, "after": query.after,
         "text": None if not query.text else f"%{query.text.lower().translate(_LIKE)}%",
         "root_only": query.root_only or None, "shown": None if query.hidden or query.workflow_id else True,

@@ -12,6 +12,7 @@ from perdure.kernel.model import TERMINAL, Status
 from perdure.kernel.values import Json
 from perdure.services.births import LIMITS_DEFAULT, StartRequest
 from perdure.services.runs import Inputs
+from perdure.services.schedules import is_schedule
 from perdure.stores.runs import Header, RunPage, RunQuery, Verdict
 
 WAITING_FIELDS: Final = (
@@ -243,8 +244,8 @@ def summary_of(header: Header) -> dict[str, Json]:
         "resumed_at": None,
         "waiting": waiting_of(header),
         "blocked_on": _blocked_of(header),
-        "is_scheduled": False,
-        "schedule": None,
+        "is_scheduled": is_schedule(header),
+        "schedule": header.schedule,
         "limits": {"tokens": _tokens_of(tokens)},
         "run_lifecycle": birth.lifecycle,
         "is_draft": is_draft(birth.lifecycle),
