@@ -16,6 +16,7 @@ from perdure.app.commands import (
     openapi,
     runs,
     runtimes,
+    selftest,
     serving,
     settings,
     starting,
@@ -74,6 +75,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 app.add_typer(runtimes.app, name="runtimes")
 app.add_typer(audit.app, name="audit")
+app.add_typer(selftest.app, name="selftest")
 _add(settings.settings, doctor.doctor, openapi.openapi)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from perdure.app.client import Gateway
 from perdure.app.selftest.answers import Answer
 from perdure.app.selftest.rows import NOWHERE
-from perdure.errors import GatewayError, NotFound
+from perdure.errors import GatewayError, Invalid, NotFound
 from perdure.identity.users import LOCAL
 
 PREFIX: Final = "selftest"
@@ -66,8 +66,11 @@ class Company:
         self.traces: dict[str, tuple[str, str]] = {}  # what names a thing → whose and what it is
 
     async def begin(self) -> None:
-        """Learn who the admin is. Raises `Forbidden` where they are none."""
-        principal = (await self.root.get("/me"))["principal"]
+        """Learn who the admin is. Raises `Forbidden` where they are none, `Invalid` where there are no users."""
+        me = await self.root.get("/me")
+        if not me["auth"]["user_auth_enabled"]:
+            raise Invalid("This gateway serves one token; it has users with PERDURE_USER_AUTH=1.")
+        principal = me["principal"]
         if principal["tenant_id"] != LOCAL:
             self.home = principal["tenant_id"]
         await self.root.get("/admin/users", limit=1)
