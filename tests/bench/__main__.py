@@ -14,6 +14,7 @@ from tests.bench import (
     beside_restate,
     environment,
     idle,
+    isolation,
     latency,
     machine,
     raw,
@@ -40,6 +41,7 @@ ALONE = {
     "streams": streams.measure,
     "replay": replay.measure,
     "audit": audit.measure,
+    "isolation": isolation.measure,
     "steps": steps.measure,
 }
 # Each has `contestants(bench, dsn) -> list[Contestant]`.
