@@ -7,7 +7,9 @@ thousands starts in the time that the gateway itself needs, and not in that of i
 What happens to it is told over the same connection, a line of JSON each: `{"born": pid}`,
 `{"ready": pid}`, `{"ended": pid, "status": n}`. It is killed when the connection is closed.
 
-`--probe name:nth` kills the process that serves, without a word, at the nth pass of that probe.
+`--probe name:nth` kills the process that serves, without a word, at the nth pass of that probe. With
+`--armed FILE` a pass counts only while that file is there, and more is passed than the program names:
+see `tests.journeys.points`. `any:nth` is the nth of them all.
 """
 
 import argparse
@@ -33,6 +35,8 @@ from perdure.app import processes
 from perdure.app.settings import Settings, read_settings
 from perdure.app.shipped import shipped_bundles
 from tests.journeys.feature import feature
+from tests.journeys.points import watch
+from tests.support.canaries import marked_urlsafe
 
 TOKEN: Final = "agw_journeys"
 PR_SET_PDEATHSIG: Final = 1
@@ -48,6 +52,7 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--counter")
     parser.add_argument("--postgres")
     parser.add_argument("--probe")
+    parser.add_argument("--armed", type=Path)
     parser.add_argument("--no-runner", action="store_true")
     parser.add_argument("--set", action="append", default=[], help="name=value of a setting")
     parser.add_argument("--env", action="append", default=[], help="NAME=value of the environment")
@@ -67,14 +72,14 @@ def settings_of(options: argparse.Namespace) -> Settings:
     )  # fmt: skip
 
 
-def deadly(asked: str | None) -> Callable[[str], None]:
+def deadly(asked: str | None, armed: Path | None = None) -> Callable[[str], None]:
     """A probe that ends this process at the pass that was asked for."""
     wanted, _, nth = (asked or "").partition(":")
     passes = 0
 
     def probe(name: str) -> None:
         nonlocal passes
-        if name == wanted:
+        if wanted in (name, "any") and (armed is None or armed.exists()):
             passes += 1
             if passes == int(nth):
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -85,12 +90,15 @@ def deadly(asked: str | None) -> Callable[[str], None]:
 def serve(options: argparse.Namespace, on_ready: Callable[[str], None]) -> None:
     """Serve until the end, whatever that is."""
     os.environ.update(one.split("=", 1) for one in options.env)
+    probe = deadly(options.probe, options.armed)
+    if options.armed is not None:
+        watch(probe)
     processes.serve(
         settings_of(options),
         with_runner=not options.no_runner,
         on_ready=on_ready,
         features=(feature(options.counter),),
-        probe=deadly(options.probe),
+        probe=probe,
     )
 
 
@@ -192,6 +200,7 @@ def tell(parent: socket.socket, **what: int) -> None:
 def main() -> None:
     """Serve, or nurse."""
     die_with_parent()
+    patch("perdure.ids.token_urlsafe", marked_urlsafe).start()
     options = options_of(sys.argv[1:])
     if options.nursery is None:
         serve(options, lambda _: None)
