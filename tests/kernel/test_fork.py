@@ -41,7 +41,7 @@ def forked(
     }
     cells = {
         **origin.cells,
-        FORK: opened_cell(origin.run, FORKED, children),
+        FORK: opened_cell(origin.run, children),
         **dict(recorded_cells(guard, came)),
     }
     point = Point(ORIGIN, origin.run.seq)

@@ -33,12 +33,10 @@ from perdure.kernel.values import Json
 FORK: Final = "rt/fork"
 
 
-def opened_cell(run: Run, fork_id: RunId, children: Mapping[RunId, Start]) -> Json:
+def opened_cell(run: Run, children: Mapping[RunId, Start]) -> Json:
     """What `run` has open, as the cell of its fork says it; of a child, how its own fork begins."""
     return [
-        told
-        for entry in run.open.values()
-        if (told := _told(entry.what, run.id, fork_id, children)) is not None
+        told for entry in run.open.values() if (told := _told(entry.what, children)) is not None
     ]
 
 
@@ -61,9 +59,17 @@ def reopen(draft: Draft) -> None:
         if "effect" in told:
             _begin(draft, _effect_of(told["effect"]))
         elif "wait" in told:
-            draft.open_wait(_wait_of(told["wait"]))
+            draft.open_wait(_own(_wait_of(told["wait"]), draft.birth))
         else:
             draft.begin_child(_start_of(told["child"]))
+
+
+def _own(wait: Wait, birth: Birth) -> Wait:
+    """A wait that names the fork where it named its origin."""
+    assert birth.forked_from is not None, "only forks have something to open again"
+    origin, own = birth.forked_from.run_id, birth.id
+    key, match = wait.key and wait.key.replace(origin, own), wait.match
+    return wait._replace(key=key, match=match and match.replace(origin, own))
 
 
 def _begin(draft: Draft, effect: Effect) -> None:
@@ -73,9 +79,7 @@ def _begin(draft: Draft, effect: Effect) -> None:
         draft.begin_effect(effect)
 
 
-def _told(
-    what: Effect | Wait, origin: RunId, fork_id: RunId, children: Mapping[RunId, Start]
-) -> Json:
+def _told(what: Effect | Wait, children: Mapping[RunId, Start]) -> Json:
     """What is open, as JSON. A review goes with its effect, which asks anew."""
     if isinstance(what, Effect):
         kept = what._replace(stub=None)._asdict()
@@ -83,18 +87,15 @@ def _told(
     if what.review_of is not None:
         return None
     if what.child is None:
-        return {"wait": _told_wait(what, origin, fork_id)}
+        return {"wait": _told_wait(what)}
     start = children.get(what.child)
     return None if start is None else {"child": _told_start(start)}
 
 
-def _told_wait(wait: Wait, origin: RunId, fork_id: RunId) -> Json:
-    """A wait, where it names its run naming the fork."""
+def _told_wait(wait: Wait) -> Json:
     return {
         **wait._asdict(),
         "reason": wait.reason.value,
-        "key": wait.key and wait.key.replace(origin, fork_id),
-        "match": wait.match and wait.match.replace(origin, fork_id),
         "until": None if wait.until is None else text_of(wait.until),
         "choices": None if wait.choices is None else list(wait.choices),
     }

@@ -8,6 +8,7 @@ from typing import Final
 import anyio
 
 from perdure.clock import text_of
+from perdure.kernel.guard import outcome_of
 from perdure.kernel.model import Arrived, EffectClass, Failed, Ok, Outcome, Run, Unknown
 from perdure.kernel.values import Json, fault_of
 from perdure.registry.effects import Delta, EffectContext, EffectKind
@@ -27,7 +28,8 @@ async def perform(lane: Lane, hot: HotRun, pending: Pending) -> Arrived | None:
     """Perform one effect of a run in hand; its arrival, or `None` where it is not to be brought now.
 
     An effect that must not happen twice is marked as dispatched, durably, before its handler is
-    called. One that carries the mark already is asked about, never called again.
+    called. One that carries the mark already is asked about, never called again. One that carries
+    its outcome comes to that, and no handler hears of it.
     """
     run = hot.run
     if run is None or pending.key not in run.open or lane.stopping:
@@ -37,6 +39,8 @@ async def perform(lane: Lane, hot: HotRun, pending: Pending) -> Arrived | None:
     if run.held is not None:
         await _leave(lane, pending)
         return None
+    if pending.effect.stub is not None:
+        return Arrived(pending.key, outcome_of(pending.effect.stub))
     kind = lane.registry.effect(pending.effect.kind)
     if kind is None:
         detail = f"nothing here performs effects of the kind {pending.effect.kind!r}"

@@ -292,5 +292,5 @@ def _pending_of(decision: Decision) -> list[Pending]:
     return [
         Pending(run_id, entry.key, entry.what)
         for entry in decision.effects
-        if isinstance(entry.what, Effect)
+        if isinstance(entry.what, Effect) and not entry.review
     ]
