@@ -117,6 +117,19 @@ def cut(connections: int = 99) -> None:
         )  # fmt: skip
 
 
+async def test_what_is_larger_than_the_system_takes_at_once_is_sent_whole(tmp_path: Path) -> None:
+    """Many large commits in one transaction: neither side waits for what the other has not sent."""
+    large = {"in/text": "x" * 20_000}
+    async with a_store("postgresql", tmp_path) as store:
+        births = [a_birth(f"r{number}") for number in range(200)]
+        async with asyncio.timeout(60):
+            await asyncio.gather(
+                *(store.plane.runs.commit(Commit(born(birth, large))) for birth in births)
+            )
+        kept = await store.plane.runs.load([births[-1].id])
+        assert kept[births[-1].id].cells == large
+
+
 async def test_lost_connections_cost_nobody_an_answer(tmp_path: Path) -> None:
     async with a_store("postgresql", tmp_path) as store:
         births = [Commit(born(a_birth(f"run {n}"), {})) for n in range(20)]

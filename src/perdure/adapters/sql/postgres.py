@@ -5,7 +5,7 @@ search path; nothing of the plane is left on a connection that goes back. Nothin
 the server, since a prepared statement would remember the schema of another plane.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from hashlib import sha256
 from threading import Lock
@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql as pieces
+from psycopg.pq.abc import PGconn
+from psycopg.waiting import Ready, Wait
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -64,7 +66,18 @@ class PostgresSession:
     def _execute(self, statement: Sql, values: Mapping[str, object]) -> psycopg.Cursor[Any]:
         words = statement.words("postgresql").text
         cursor = self._connection.cursor(binary=True)
-        return cursor.execute(words.encode(), statement.row("postgresql", values))
+        cursor.execute(words.encode(), statement.row("postgresql", values))
+        self._send_all()
+        return cursor
+
+    def _send_all(self) -> None:
+        """Have what was said leave this process whole.
+
+        The driver hands it to the system once, and then waits for an answer. What the system did
+        not take would stay here, while the server waits for it: both would wait for good.
+        """
+        if self._connection.pgconn.flush():
+            self._connection.wait(_sending(self._connection.pgconn))
 
     def all(self, statement: Sql, **values: object) -> list[Row]:
         """Every row of the answer."""
@@ -95,11 +108,16 @@ class PostgresSession:
     def _sent(self, statement: Rows, rows: Sequence[Row]) -> list[psycopg.Cursor[Any]]:
         if len(rows) <= FEW:
             words = statement.words("postgresql").text.encode()
-            return [self._connection.cursor().execute(words, row) for row in rows]
+            return [self._said(words, row) for row in rows]
         many = self._many.get(statement)
         if many is None:
             many = self._many[statement] = many_of(statement)
-        return [self._connection.cursor().execute(many.text.encode(), many.arrays(rows))]
+        return [self._said(many.text.encode(), many.arrays(rows))]
+
+    def _said(self, words: bytes, values: Sequence[Any]) -> psycopg.Cursor[Any]:
+        cursor = self._connection.cursor().execute(words, values)
+        self._send_all()
+        return cursor
 
 
 class PostgresDatabase:
@@ -193,6 +211,13 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Let go of nothing: the pool belongs to the process."""
+
+
+def _sending(connection: PGconn) -> Generator[Wait, Ready | int, None]:
+    """Send until nothing is left, and take in what comes meanwhile: the server may wait as well."""
+    while connection.flush():
+        if (yield Wait.RW) & Ready.R:
+            connection.consume_input()
 
 
 def _commit(connection: psycopg.Connection[Any]) -> None:
