@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perdure.ids import RunId, derived_id
 from perdure.kernel.decide import decide
@@ -240,3 +242,60 @@ def test_the_wait_for_a_child_is_no_question() -> None:
     (entry,) = world.waits(root).values()
     assert isinstance(entry.what, Wait)
     assert (entry.what.allow_free_text, entry.what.choices) == (False, None)
+
+
+# --- children that nobody waits for ----------------------------------------------------------
+
+
+def beside(wait: bool, of: str = "child") -> Move:
+    """Start a child, perhaps without waiting for it, and wait for something of one's own."""
+    return Move(effects=(an_effect("own"),), starts=(a_start("c", of=of, wait=wait),))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_hold_a_release_and_a_cancel_reach_a_child_that_nobody_waits_for(ended: bool) -> None:
+    world = Simulation({"child": Branches((Do(),))})
+    root = world.start(ScriptedProgram({"begin": beside(wait=False)}))
+    world.settle()
+    (child,) = world.children(root)
+    if ended:
+        world.arrive(child, "0.0")
+    told = {
+        word: world.deliver(root, event).sends
+        for word, event in (("hold", Hold("why")), ("release", Release()), ("cancel", Cancel("enough")))
+    }  # fmt: skip
+    assert {word: [(it.to, it.kind) for it in sends] for word, sends in told.items()} == {
+        word: [(child, word)] for word in told
+    }
+    world.settle()
+    assert world.status(child) is (Status.COMPLETED if ended else Status.CANCELLED)
+
+
+def test_a_run_that_ends_of_itself_leaves_alone_a_child_that_nobody_waits_for() -> None:
+    world = Simulation({"child": Branches((Do(),))})
+    root = world.start(ScriptedProgram({"begin": beside(wait=False), "own": END}))
+    world.settle()
+    (child,) = world.children(root)
+    assert world.arrive(root, "own").sends == ()
+    assert (world.status(root), world.status(child)) == (Status.COMPLETED, Status.RUNNING)
+
+
+@given(waits=st.lists(st.booleans(), min_size=1, max_size=4), held=st.booleans())
+def test_a_cancel_leaves_nothing_under_way_in_the_whole_tree(waits: list[bool], held: bool) -> None:
+    names = [f"level-{depth}" for depth in range(len(waits))]
+    programs = {
+        name: ScriptedProgram({"begin": beside(wait, of)})
+        for name, wait, of in zip(names, waits, [*names[1:], "child"], strict=True)
+    }
+    world = Simulation({**programs, "child": Branches((Do(),))})
+    root = world.start(programs["level-0"])
+    world.settle()
+    if held:
+        world.deliver(root, Hold())
+        world.settle()
+        assert all(life.run.held is not None for life in world.lives.values())
+    world.deliver(root, Cancel("enough"))
+    world.settle()
+    assert len(world.lives) == len(waits) + 1
+    assert {life.run.status for life in world.lives.values()} == {Status.CANCELLED}
+    assert not any(world.effects(run_id) for run_id in world.lives)

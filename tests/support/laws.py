@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from perdure.ids import Key, derived_id
+from perdure.ids import Key, RunId, derived_id
 from perdure.kernel.decide import HELD, decide
+from perdure.kernel.draft import BESIDE
 from perdure.kernel.model import (
     TERMINAL,
     Advance,
@@ -173,7 +174,13 @@ def check_orphans(life: Life, event: Event, decision: Decision) -> None:
     waited_for = {
         entry.what.child for entry in life.run.open.values() if isinstance(entry.what, Wait)
     }
-    assert cancelled <= gone | unwanted | waited_for
+    beside = {
+        RunId(name.removeprefix(BESIDE)) for name in life.cells if name.startswith(BESIDE)
+    }  # children that nobody waits for: told of a cancel of the run, and of nothing else
+    assert beside <= cancelled or not isinstance(event, Cancel)
+    assert cancelled <= gone | unwanted | waited_for | (
+        beside if isinstance(event, Cancel) else set()
+    )
 
 
 def check_silence(before: Run, event: Event, asked: int) -> None:

@@ -31,6 +31,7 @@ from perdure.kernel.program import Done, Fail, Moment, View
 from perdure.kernel.values import Json
 
 CHILD_KIND: Final = "start_subworkflow"
+BESIDE: Final = "rt/children/"  # cells that name the children nobody waits for, since holds and cancels reach them too
 
 
 class Draft:
@@ -206,6 +207,7 @@ class Draft:
         else:
             self._step(step_id, start.node_id, "completed", self.now, self.now, effect,
                        {"sub_run_id": child_id}, key=again)  # fmt: skip
+            self.cells.pending[f"{BESIDE}{child_id}"] = True
         child = Birth(
             id=child_id, workflow_id=start.workflow_id, program=start.program, created_at=self.now,
             root_id=birth.root_id, session_id=start.session_id or birth.session_id, actor_id=birth.actor_id,
@@ -250,10 +252,15 @@ class Draft:
     # --- messages ----------------------------------------------------------------------------
 
     def tell_children(self, kind: str, body: Json) -> None:
-        """Send the same message to every child that is waited for."""
+        """Send the same message to every child, waited for or not. One that has ended leaves it alone."""
         for entry in self.open.values():
             if isinstance(entry.what, Wait) and entry.what.child is not None:
                 self.send(entry.what.child, kind, body=body)
+        self._tell_beside(kind, body)
+
+    def _tell_beside(self, kind: str, body: Json) -> None:
+        for name in sorted(self.cells.names(BESIDE)):
+            self.send(RunId(name.removeprefix(BESIDE)), kind, body=body)
 
     def cancel_children(self, tags: tuple[str, ...]) -> None:
         """Have the children with one of these tags end; their ends are waited for as before."""
@@ -291,7 +298,8 @@ class Draft:
         return self._closed(Status.FAILED, error, None)
 
     def cancel(self, reason: str) -> Decision:
-        """End the run at somebody's word."""
+        """End the run at somebody's word, and with it every child; of an end of its own only those it waits for."""
+        self._tell_beside("cancel", {"reason": reason})
         return self._closed(Status.CANCELLED, reason or "Cancelled", None)
 
     def _closed(self, status: Status, error: str | None, output: Json) -> Decision:

@@ -21,7 +21,7 @@ class Simulate(Body):
         return Code(self.code, self.function_name, self.input)
 
 
-class Execution(BaseModel):
+class Took(BaseModel):
     """What the run of the code took. Without the figures where it was not run to an end."""
 
     duration_ms: float | None = None
@@ -50,6 +50,6 @@ class Simulated(BaseModel):
     ok: bool
     success: bool
     output: Any
-    execution: Execution
+    execution: Took
     error: str | None
     diagnostics: Diagnostics

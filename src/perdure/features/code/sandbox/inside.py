@@ -29,12 +29,10 @@ def main() -> None:
 
 def _done(order: dict[str, Any]) -> bytes:
     started, began, used = time.perf_counter(), time.process_time(), _rss_mb()
-    try:
+    written = ""
+    with _Taking() as taken:
         told = {"ok": True, "output": _called(order)}
         written = json.dumps(told, allow_nan=False)
-    except BaseException as raised:  # noqa: BLE001 - whatever foreign code raises is its answer
-        written = ""
-        told = {"ok": False, "error": _said(raised), "line": _line_of(raised)}
     took, spent, rss = time.perf_counter() - started, time.process_time() - began, _rss_mb()
     execution = {
         "duration_ms": round(took * 1000, 3),
@@ -44,8 +42,26 @@ def _done(order: dict[str, Any]) -> bytes:
         "memory_rss_delta_mb": round(rss - used, 3),
     }
     facts = json.dumps(execution)
-    body = written or json.dumps(told)
+    body = written or json.dumps({"ok": False, "error": taken.error, "line": taken.line})
     return f'{body[:-1]}, "execution": {facts}}}'.encode()
+
+
+class _Taking:
+    """Takes whatever foreign code raises, which is its answer, and goes no further."""
+
+    error, line = "it does not say why", None
+
+    def __enter__(self) -> "_Taking":
+        return self
+
+    def __exit__(self, kind: Any, raised: BaseException | None, trace: Any) -> bool:
+        if raised is None:
+            return False
+        self.error = type(raised).__name__  # what it says of itself is foreign code once more
+        self.line = _line_of(raised)
+        with _Taking():
+            self.error = _said(raised)
+        return True
 
 
 def _called(order: dict[str, Any]) -> Any:
@@ -68,10 +84,7 @@ def _names(given: Any) -> dict[str, Any]:
 
 
 def _said(raised: BaseException) -> str:
-    try:
-        text = str(raised)
-    except BaseException:  # noqa: BLE001 - an exception may be as foreign as the code
-        text = "it does not say why"
+    text = str(raised)
     name = type(raised).__name__
     return (f"{name}: {text}" if text else name)[:ERROR_LETTERS_MAX]
 
