@@ -3,6 +3,7 @@
 from typing import Final
 
 from perdure.features.flows.effects import answer_user, emit_event
+from perdure.features.flows.listeners import LISTENER_KIND
 from perdure.features.flows.model import FLOW_KIND
 from perdure.features.flows.program import flow_program
 from perdure.features.flows.routes import ACTIONS, router
@@ -15,7 +16,7 @@ FEATURE: Final = Feature(
         "emit_event": EffectKind(emit_event, timeout_s=30.0),
         "answer_user": EffectKind(answer_user, timeout_s=10.0),
     },
-    programs={FLOW_KIND: flow_program},
+    programs={FLOW_KIND: flow_program, LISTENER_KIND: flow_program},
     routers=(router,),
     actions=ACTIONS,
 )
