@@ -17,6 +17,10 @@ COVERED_BY: dict[str, tuple[str, str]] = {
         "isolation/test_*.py",
         "a trial of the whole product, which mutants of it must fail",
     ),
+    "features/flows/nodes/*.py": (
+        "features/flows/test_tables.py",
+        "a table for each node type, and a test that fails for one without",
+    ),
     "features/*/schemas.py": ("features/*/test_routes.py", "the same, of a feature's routes"),
 }
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from perdure.bundles.bundle import Bundle
+from perdure.features.flows.listeners import LISTENING, address_of
 from perdure.features.flows.program import flow_program
 from perdure.ids import BundleSha, Key, RunId, SessionId, derived_id
 from perdure.kernel.decide import decide
@@ -12,10 +14,12 @@ from perdure.kernel.draft import born
 from perdure.kernel.limits import Limits
 from perdure.kernel.model import (
     GONE,
+    TERMINAL,
     Advance,
     Answered,
     Arrived,
     Birth,
+    Cancel,
     Decision,
     Due,
     Effect,
@@ -106,21 +110,23 @@ class Flowing:
         given = flows[0]
         self.bundle = given if isinstance(given, Bundle) else a_bundle(*flows)
         self.clock = FakeClock()
-        self.handlers = {"emit_event": heard, "answer_user": echoed, **handlers}
+        self.handlers = {"emit_event": self._heard, "answer_user": echoed, **handlers}
         self.performed: list[Effect] = []
         self.lives: dict[RunId, Lived] = {}
         self.inbox: list[Send] = []
+        self.kept: list[tuple[set[str], Json]] = []
+        self.events: list[tuple[RunId, Key, Json]] = []
         self.asked: int = 0
 
     # --- the life of a run -------------------------------------------------------------------
 
     def start(
         self, inputs: Mapping[str, Json] | None = None, *, flow: str | None = None,
-        limits: Limits | None = None, cells: Mapping[str, Json] | None = None,
+        limits: Limits | None = None, cells: Mapping[str, Json] | None = None, run_id: RunId | None = None,
     ) -> "Flowing":  # fmt: skip
         """Start a run and drive it as far as it goes."""
         flow_id = flow or self.bundle.default_flow()
-        run_id = RunId(derived_id("flowing", flow_id, str(len(self.lives))))
+        run_id = run_id or RunId(derived_id("flowing", flow_id, str(len(self.lives))))
         birth = Birth(
             id=run_id, workflow_id=self.bundle.workflow_id(flow_id), created_at=self.now, root_id=run_id,
             program=ProgramRef("flow", self.bundle.sha256, flow_id), session_id=SessionId("session"),
@@ -145,11 +151,60 @@ class Flowing:
             if any(self._perform(run_id, entry) for entry in tuple(life.outbox)):
                 return True
         if self.inbox:
-            sent = self.inbox.pop(0)
+            self._bring(self.inbox.pop(0))
+            return True
+        if self.events:
+            run_id, key, envelope = self.events.pop(0)
+            if key in self.lives[run_id].run.open:
+                self.decide(run_id, Answered(key, envelope))
+            return True
+        return self._given_late()
+
+    def _bring(self, sent: Send) -> None:
+        """Bring a run what another one sent; one that has ended takes nothing."""
+        if self.lives[sent.to].run.status in TERMINAL:
+            return
+        if sent.kind == "cancel":
+            self.decide(sent.to, Cancel(sent.body["reason"]))
+        else:
             assert sent.key is not None
             self.decide(sent.to, Arrived(sent.key, child_outcome(sent.body)))
-            return True
+
+    def _listening(self, addresses: set[str]) -> list[tuple[RunId, Key]]:
+        """Every wait at one of the addresses."""
+        return [
+            (run_id, entry.key)
+            for run_id, life in self.lives.items()
+            for entry in life.run.open.values()
+            if isinstance(entry.what, Wait) and entry.what.match in addresses
+        ]
+
+    def _given_late(self) -> bool:
+        """Give an event that nobody waited for to the first who does."""
+        for kept in self.kept:
+            if reached := self._listening(kept[0])[:1]:
+                self.kept.remove(kept)
+                self.events += [(run_id, key, kept[1]) for run_id, key in reached]
+                return True
         return False
+
+    def _heard(self, effect: Effect, birth: Birth) -> Outcome:
+        """Give an event to every wait at its addresses."""
+        payload: Any = effect.payload
+        session, name, scope = (
+            payload.get("session_id") or birth.session_id,
+            payload["name"],
+            payload["scope"],
+        )
+        addresses = {address_of(birth, scope, session, it) for it in (name, "*")}
+        envelope = {"event_id": "e", "name": name, "scope": scope, "payload": payload["payload"]}
+        reached = self._listening(addresses)
+        if not reached:
+            self.kept.append((addresses, envelope))
+        self.events += [(run_id, key, envelope) for run_id, key in reached]
+        key = f"evt:{scope}:{birth.id}:{name}"
+        to = [run_id for run_id, _ in reached]
+        return Ok({"wait_key": key, "name": name, "delivered": len(to), "delivered_to": to})
 
     def _perform(self, run_id: RunId, entry: Open) -> bool:
         effect = entry.what
@@ -170,11 +225,9 @@ class Flowing:
         """Let the effect of a node come to an outcome, and drive on."""
         return self._tell(node, lambda key: Arrived(key, outcome))
 
-    def come_due(self, node: str) -> "Flowing":
-        """Let the time of a node's wait come, and drive on."""
-        what = self.open_at(node).what
-        assert isinstance(what, Wait) and what.until is not None
-        self.clock.set(what.until)
+    def come_due(self, node: str, *, late_s: float = 0) -> "Flowing":
+        """Let the time of a node's wait come, noticed so late, and drive on."""
+        self.clock.set(self.until(node) + timedelta(seconds=late_s))
         return self._tell(node, Due)
 
     def _tell(self, node: str, event: Callable[[Key], Event]) -> "Flowing":
@@ -205,7 +258,7 @@ class Flowing:
         life.steps.extend(decision.steps)
         gone = {*decision.arrived, *decision.dropped}
         life.outbox = [it for it in [*life.outbox, *decision.effects] if it.key not in gone]
-        self.inbox.extend(send for send in decision.sends if send.kind == "child")
+        self.inbox.extend(send for send in decision.sends if send.kind in ("child", "cancel"))
         for birth in decision.births:
             self._be_born(birth.run.birth, birth.writes)
 
@@ -263,17 +316,29 @@ class Flowing:
         """What a node waits for, in any run."""
         return self._found(node)[1]
 
+    def until(self, node: str) -> datetime:
+        """The time that a node waits for."""
+        what = self.open_at(node).what
+        assert isinstance(what, Wait) and what.until is not None
+        return what.until
+
     def _found(self, node: str) -> tuple[RunId, Open]:
-        return next(
+        found = [
             (run_id, entry)
             for run_id, life in self.lives.items()
             for entry in life.run.open.values()
             if entry.what.node_id == node
-        )
+        ]
+        return next((it for it in found if not _is_listener(it[1])), found[0])
 
     def path(self) -> list[str]:
         """The nodes that the root run passed, fold by fold."""
         return [node for step in self.life.steps for node in step.path or ()]
+
+
+def _is_listener(entry: Open) -> bool:
+    """Whether it is the child that a node began beside the flow, and not what that node waits for."""
+    return entry.what.tag.startswith(LISTENING)
 
 
 def child_outcome(body: Json) -> Outcome:
@@ -282,13 +347,6 @@ def child_outcome(body: Json) -> Outcome:
     if body["status"] == Status.COMPLETED.value:
         return Ok(told)
     return Failed(f"child_{body['status']}", body["error"] or "", result=told)
-
-
-def heard(effect: Effect, birth: Birth) -> Outcome:
-    """An event that nobody waits for."""
-    payload: Any = effect.payload
-    key = f"evt:{payload['scope']}:{birth.id}:{payload['name']}"
-    return Ok({"wait_key": key, "name": payload["name"], "delivered": 0, "delivered_to": []})
 
 
 def echoed(effect: Effect, birth: Birth) -> Outcome:

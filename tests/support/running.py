@@ -94,9 +94,9 @@ class Signal:
         self._told.set()
         self._told = anyio.Event()
 
-    async def until(self, state: Callable[[], bool]) -> None:
+    async def until(self, state: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
         """Wait until `state` holds."""
-        with anyio.fail_after(PATIENCE_S):
+        with anyio.fail_after(patience_s):
             while not state():
                 await self._told.wait()
 

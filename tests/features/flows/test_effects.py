@@ -124,4 +124,4 @@ async def test_a_word_to_a_person_is_its_own_record() -> None:
 
 def test_the_feature_brings_them() -> None:
     assert set(FEATURE.effects) == {"emit_event", "answer_user"}
-    assert set(FEATURE.programs) == {"flow"}
+    assert set(FEATURE.programs) == {"flow", "listener"}

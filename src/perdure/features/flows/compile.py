@@ -1,15 +1,16 @@
 """A drawn flow becomes a compiled one: checked, ordered, and with every pin's source known."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from perdure.bundles.bundle import Bundle
 from perdure.bundles.paths import quoted
-from perdure.errors import FlowRefused
+from perdure.errors import FlowNotFound, FlowRefused
 from perdure.features.flows.checks import Problem, check_reachable, names_of
 from perdure.features.flows.drawing import Drawing, Drawn, Edge, entry_of, order_of, read_drawing
 from perdure.features.flows.entries import Override, overrides_of
-from perdure.features.flows.model import CompiledFlow, Function, Home, Link, Node, Wiring
+from perdure.features.flows.model import CompiledFlow, Exec, Function, Home, Link, Node, Wiring
 from perdure.features.flows.nodes import NODES
 from perdure.features.flows.values import MISSING, Pins, picked
 from perdure.kernel.values import Json
@@ -17,8 +18,10 @@ from perdure.kernel.values import Json
 PROBLEMS_SHOWN: Final = 20  # in one refusal; a hostile flow has as many as it has nodes
 
 
-def compile_bundled(bundle: Bundle, flow_id: str) -> CompiledFlow:
+def compile_bundled(bundle: Bundle, flow_id: str, entry: str | None = None) -> CompiledFlow:
     """Compile one flow of a bundle, when all that it can start can run as well.
+
+    With `entry` it is what a listener runs: the same flow, begun there.
 
     Raises `FlowNotFound`, or `FlowRefused` with every problem, naming the first node and its type.
     """
@@ -27,7 +30,40 @@ def compile_bundled(bundle: Bundle, flow_id: str) -> CompiledFlow:
         raise _refusal(problems, flow_id)
     workflows = {it: bundle.workflow_id(it) for it in bundle.flows}
     home = Home(bundle.ref, bundle.sha256, flow_id, names_of(bundle), workflows)
-    return _Compiler(read_drawing(bundle.flow(flow_id), NODES), home).compiled()
+    drawing = read_drawing(bundle.flow(flow_id), NODES)
+    if entry is None:
+        return _Compiler(drawing, home).compiled()
+    if entry not in listening(drawing):
+        raise FlowNotFound(f"{quoted(flow_id)} has no listener {quoted(entry)}.")
+    compiled = _Compiler(drawing._replace(entry=entry), home).compiled()
+    return replace(compiled, listeners=())
+
+
+def listening(drawing: Drawing) -> tuple[str, ...]:
+    """The nodes that come back to themselves and that a run from the entry does not come to."""
+    reached = reachable(drawing)
+    return tuple(
+        node.id
+        for node in drawing.nodes.values()
+        if isinstance(node.kind, Exec) and node.kind.again is not None and node.id not in reached
+    )
+
+
+def reachable(drawing: Drawing) -> tuple[str, ...]:
+    """The executing nodes that a run can come to; the others are left out."""
+    leaving: dict[str, list[str]] = {}
+    for edge in drawing.edges:
+        if edge.execution:
+            leaving.setdefault(edge.source, []).append(edge.target)
+    entry = entry_of(drawing)
+    found = dict.fromkeys([] if entry is None else [entry])
+    pending = list(found)
+    while pending:
+        for target in leaving.get(pending.pop(), ()):
+            if target not in found:
+                found[target] = None
+                pending.append(target)
+    return tuple(found)
 
 
 def _refusal(problems: Sequence[Problem], flow_id: str) -> FlowRefused:
@@ -61,7 +97,7 @@ class _Compiler:
             for node in drawing.nodes.values()
         }
         self.wired = self._wired()
-        self.nodes = {node_id: self._node(node_id) for node_id in (*order, *self._reachable())}
+        self.nodes = {node_id: self._node(node_id) for node_id in (*order, *reachable(drawing))}
         self.constants = self._constants(order)
 
     def compiled(self) -> CompiledFlow:
@@ -79,21 +115,9 @@ class _Compiler:
             node.targets = {edge.source_pin: edge.target for edge in self.leaving.get(node.id, ())}
         entry = entry_of(self.drawing)
         assert entry is not None, "a flow that passed its checks has an entry"
-        return CompiledFlow(entry, executing, self.home)
+        return CompiledFlow(entry, executing, self.home, listening(self.drawing))
 
     # --- nodes -------------------------------------------------------------------------------
-
-    def _reachable(self) -> list[str]:
-        """The executing nodes that a run can come to; the others are left out."""
-        entry = entry_of(self.drawing)
-        found = dict.fromkeys([] if entry is None else [entry])
-        pending = list(found)
-        while pending:
-            for edge in self.leaving.get(pending.pop(), ()):
-                if edge.target not in found:
-                    found[edge.target] = None
-                    pending.append(edge.target)
-        return list(found)
 
     def _node(self, node_id: str) -> Node:
         drawn: Drawn = self.drawing.nodes[node_id]

@@ -18,12 +18,15 @@ from perdure.features.flows.turn import (
     Turn,
     branch_of,
     frame_cell,
+    got_cell,
     kept_cell,
     last_cell,
+    left_cell,
     parent_of,
     place_cell,
 )
 from perdure.features.flows.values import MISSING
+from perdure.kernel.model import Failed, Ok, Outcome
 from perdure.kernel.values import Json
 
 FORKS_MAX: Final = 32  # parallels within each other's branches
@@ -96,6 +99,44 @@ def back_to(turn: Turn, position: str, depth: int) -> Place:
     """The control node on top of a stack of this depth, returned to."""
     cell = frame_at(turn, position, depth - 1)
     return Place(cell["node"], depth, cell.get("via"), back=True)
+
+
+def come_back(turn: Turn, position: str, place: Place) -> tuple[Json, Place]:
+    """What a node that begins anew had kept, and where it stands now, its frame off the stack."""
+    if not place.back:
+        _, depth = enter(turn, position, place, Opened(None))
+        return None, place._replace(depth=depth)
+    depth = place.depth - 1
+    kept = frame_at(turn, position, depth)["frame"]
+    leave(turn, position, depth)
+    return kept, Place(place.node, depth, place.via)
+
+
+# --- several things at once --------------------------------------------------------------------
+
+
+def gathering(turn: Turn, position: str, number: int, outcome: Outcome) -> list[Json] | None:
+    """Keep the outcome of one of several things; all of them in their order, once there are all."""
+    left = int(turn.get(left_cell(position))) - 1
+    turn.put(got_cell(position, number), outcome_cell(outcome))
+    turn.put(left_cell(position), left)
+    if left:
+        return None
+    turn.drop(left_cell(position))
+    gathered: list[Json] = []
+    while (got := turn.get(got_cell(position, len(gathered)))) is not None:
+        turn.drop(got_cell(position, len(gathered)))
+        gathered.append(got)
+    return gathered
+
+
+def outcome_cell(outcome: Outcome) -> Json:
+    """An outcome as a cell keeps it, and as a node that asked for several things reads it."""
+    if isinstance(outcome, Ok):
+        return {"ok": True, "result": outcome.result}
+    detail = outcome.detail
+    code = outcome.code if isinstance(outcome, Failed) else "unknown_outcome"
+    return {"ok": False, "code": code, "detail": detail}
 
 
 # --- positions ---------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import Final
 
 from perdure.clock import text_of
+from perdure.features.flows.listeners import address_of
 from perdure.features.flows.values import as_object, filled
-from perdure.kernel.model import Birth, Effect, Ok, Outcome
+from perdure.kernel.model import Effect, Ok, Outcome
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext
 from perdure.stores.inbox import Emission
@@ -38,12 +39,6 @@ async def emit_event(effect: Effect, context: EffectContext) -> Outcome:
     emission = Emission(event_id, addresses, envelope, keep_until=text_of(now + KEPT))
     delivered = await context.plane.inbox.emit(emission, at=text_of(now))
     return Ok(_told(addresses[0], name, scope, list(delivered.run_ids)))
-
-
-def address_of(run: Birth, scope: str, session: str, name: str) -> str:
-    """Where an event of `run` goes: `evt:<scope>:<whose>:<name>`."""
-    whose = {"session": session, "workflow": run.workflow_id, "run": run.id}.get(scope, "global")
-    return f"evt:{scope}:{whose}:{name}"
 
 
 def _event_id(effect: Effect, context: EffectContext) -> str:

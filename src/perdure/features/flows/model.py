@@ -47,9 +47,13 @@ class Passed(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """The node asks for something and the position waits. `hold` is kept until the answer."""
+    """The node asks for something and the position waits. `hold` is kept until the answer.
 
-    what: Effect | Wait | Start
+    Several effects are under way together, and their answer is the list of their outcomes, each
+    as `outcome_cell` writes it, in the order in which they were asked.
+    """
+
+    what: Effect | Wait | Start | tuple[Effect, ...]
     hold: Json = None
 
 
@@ -94,6 +98,7 @@ class Visit(NamedTuple):
     vars: Vars
     moment: Moment
     home: "Home"
+    kept: Json = None  # by a node that its branch has come back to
 
 
 class Answer(NamedTuple):
@@ -129,11 +134,18 @@ class Function(NamedTuple):
 
 
 class Exec(NamedTuple):
-    """A node that stands in the order of execution: it acts, asks, or ends the run."""
+    """A node that stands in the order of execution: it acts, asks, or ends the run.
+
+    With `faults` a failure of what it asked for is a fault of the node, as if it had computed it
+    itself; else it fails the run. With `again` it is come back to when the branch after it ends,
+    and then begins anew; `again` says of an answer what it keeps until then.
+    """
 
     begin: Callable[[Visit], Passed | Asked | Ended]
     finish: Callable[[Visit, Answer], Passed] | None = None
     exits: tuple[str, ...] = (PLAIN,)
+    faults: bool = False
+    again: Callable[[Answer], Json] | None = None
     about: About = About()
 
 
@@ -254,3 +266,4 @@ class CompiledFlow:
     entry: str
     nodes: Mapping[str, Node]
     home: Home
+    listeners: tuple[str, ...] = ()  # nodes that a run of their own begins with

@@ -13,11 +13,13 @@ from perdure.features.flows.compile import compile_bundled
 from perdure.features.flows.control import (
     Place,
     back_to,
+    come_back,
     current,
     end_branch,
     enter,
     fork,
     frame_at,
+    gathering,
     keep,
     kept_at,
     leave,
@@ -29,6 +31,7 @@ from perdure.features.flows.control import (
 from perdure.features.flows.entries import entry_name
 from perdure.features.flows.evaluate import ComputeFault, computed, resolved
 from perdure.features.flows.faults import VALUE_ERRORS, BoundReached, NodeFault, PlanFault
+from perdure.features.flows.listeners import LISTENER_KIND, LISTENING, listened, listener
 from perdure.features.flows.model import (
     LAST_OUTPUT,
     OWN,
@@ -47,9 +50,10 @@ from perdure.features.flows.model import (
     Passed,
     Visit,
 )
-from perdure.features.flows.turn import MAIN, Turn, last_cell
+from perdure.features.flows.turn import MAIN, PART, Turn, last_cell
 from perdure.features.flows.values import MISSING, Allowance, Pins
 from perdure.features.flows.vars import INPUTS, Vars, reserved
+from perdure.kernel.draft import error_text
 from perdure.kernel.model import (
     Advance,
     Answered,
@@ -58,19 +62,23 @@ from perdure.kernel.model import (
     Event,
     Failed,
     Ok,
+    Outcome,
     ProgramRef,
 )
 from perdure.kernel.program import Done, Fail, Moment, Move, Program, View
 from perdure.kernel.values import Json
 
 CHILD_FAILED: Final = "child_failed"
+NOT_CONFIGURED: Final = "not_configured"  # by nobody: no fault of the node, and never a result
+NO_FAULTS: Final = frozenset({NOT_CONFIGURED, "sandbox_unavailable", "limit_reached"})
 
 
 def flow_program(ref: ProgramRef, bundle: Bundle | None) -> Program:
     """Make the program of a flow. Raises `FlowNotFound`, `FlowRefused`."""
     if bundle is None:
         raise Invalid("A flow is pinned to the bundle that it is in.")
-    return FlowProgram(compile_bundled(bundle, ref.name))
+    flow_id, entry = listened(ref.name) if ref.kind == LISTENER_KIND else (ref.name, None)
+    return FlowProgram(compile_bundled(bundle, flow_id, entry))
 
 
 class FlowProgram:
@@ -97,16 +105,39 @@ class FlowProgram:
         match event:
             case Advance():
                 self._advance(turn)
-            case Arrived(outcome=Ok(result=result), tag=tag):
-                self._answer(turn, tag, result)
-            case Arrived(outcome=Failed() as failed):
-                turn.end = _failure_of(failed)
+            case Arrived(outcome=outcome, tag=tag):
+                self._arrived(turn, tag, outcome)
             case Answered(payload=payload, tag=tag):
                 self._answer(turn, tag, payload)
             case Due(tag=tag):
                 self._answer(turn, tag, None)
             case _:
                 pass  # nothing else is for a flow, which goes on waiting
+
+    def _arrived(self, turn: Turn, tag: str, outcome: Outcome) -> None:
+        """An effect or a child came to an outcome: of a listener, of a position, or of a part of it."""
+        if tag.startswith(LISTENING):
+            if isinstance(outcome, Failed):
+                turn.warnings = (f"{tag}: {error_text(outcome.code, outcome.detail)}",)
+            return
+        position, part, number = tag.partition(PART)
+        if isinstance(outcome, Failed) and (not part or outcome.code == NOT_CONFIGURED):
+            self._fail(turn, position, outcome)
+        elif not part:
+            assert isinstance(outcome, Ok), "a program never sees an unknown outcome"
+            self._answer(turn, position, outcome.result)
+        elif (gathered := gathering(turn, position, int(number), outcome)) is not None:
+            self._answer(turn, position, gathered)
+
+    def _fail(self, turn: Turn, position: str, failed: Failed) -> None:
+        """End with the failure; of a node that is as good as a function it is a fault of the node."""
+        place = read_place(turn, position)
+        assert place is not None, "an outcome comes to a position that waits for it"
+        node = self.flow.nodes[place.node]
+        if isinstance(node.kind, Exec) and node.kind.faults and failed.code not in NO_FAULTS:
+            turn.path = (node.id,)
+            raise ComputeFault(node, failed.detail or failed.code)
+        turn.end = _failure_of(failed)
 
     # --- going on ----------------------------------------------------------------------------
 
@@ -137,9 +168,14 @@ class FlowProgram:
             turn.put_all({f"out/{INPUTS}": turn.inputs(), last_cell(MAIN): f"out/{INPUTS}"})
         write_place(turn, MAIN, Place(entry.id))
         turn.more = True
+        for node_id in self.flow.listeners:
+            turn.start(listener(self.flow, node_id, turn))
 
     def _act(self, turn: Turn, position: str, place: Place, node: Node, kind: Exec) -> None:
-        visit = self._visit(turn, position, place, node)
+        kept: Json = None
+        if kind.again is not None:
+            kept, place = come_back(turn, position, place)
+        visit = self._visit(turn, position, place, node)._replace(kept=kept)
         try:
             step = kind.begin(visit)
         except NodeFault as fault:
@@ -151,7 +187,7 @@ class FlowProgram:
                 turn.end = Done(output)
             case Asked(what=what, hold=hold):
                 turn.ask(what, position)
-                if hold is not None:
+                if hold is not None or kind.again is not None:
                     write_place(turn, position, place._replace(hold=hold))
                 rest(turn, position)
 
@@ -163,8 +199,13 @@ class FlowProgram:
         assert isinstance(node.kind, Exec) and node.kind.finish is not None, "it asked"
         vars = Vars(turn, last_cell(position))
         visit = Visit(node, {}, vars, turn.moment, self.flow.home)
-        passed = node.kind.finish(visit, Answer(result, place.hold))
+        answer = Answer(result, place.hold)
+        passed = node.kind.finish(visit, answer)
         wake(turn, position)
+        kept = MISSING if node.kind.again is None else node.kind.again(answer)
+        if kept is not MISSING:
+            keep(turn, position, place.depth, place, kept)
+            place = place._replace(depth=place.depth + 1)
         self._pass(turn, position, place, node, passed)
 
     def _visit(self, turn: Turn, position: str, place: Place, node: Node) -> Visit:

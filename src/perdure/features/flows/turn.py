@@ -10,6 +10,7 @@ from perdure.kernel.values import Json
 
 MAIN: Final = "0"  # the position of a plain flow, and the first one of any
 INPUT: Final = "in/"
+PART: Final = "#"
 READY: Final = "ctl/ready"  # positions that can go on at once; there only after a `parallel`
 
 
@@ -49,6 +50,10 @@ class Turn:
             return default if value is GONE else value
         return self._cells.get(name, default)
 
+    def start(self, what: Start) -> None:
+        """Have a child begin whose end comes back under its own tag."""
+        self._starts += (what,)
+
     def inputs(self) -> dict[str, Json]:
         """Everything that the run was given. Reads every name of a cell: once, at the beginning."""
         return {name[len(INPUT) :]: self.get(name) for name in self._cells.names(INPUT)}
@@ -66,8 +71,8 @@ class Turn:
         if self.get(name) is not None:
             self._writes[name] = GONE
 
-    def ask(self, what: Effect | Wait | Start, position: str) -> None:
-        """Ask for something; the answer comes back to `position`."""
+    def ask(self, what: Effect | Wait | Start | tuple[Effect, ...], position: str) -> None:
+        """Ask for something; the answer comes back to `position`, of several to each one's own tag."""
         match what:
             case Effect():
                 self._effects += (what._replace(tag=position),)
@@ -75,6 +80,10 @@ class Turn:
                 self._waits += (what._replace(tag=position),)
             case Start():
                 self._starts += (what._replace(tag=position),)
+            case _:
+                self.put(left_cell(position), len(what))
+                tagged = enumerate(what)
+                self._effects += tuple(it._replace(tag=part_of(position, n)) for n, it in tagged)
 
     def move(self) -> Move:
         """The move as it was worked out."""
@@ -105,6 +114,21 @@ def kept_cell(position: str, depth: int) -> str:
 def last_cell(position: str) -> str:
     """The cell that names the last output of a position."""
     return LAST if position == MAIN else f"ctl/{position}/last"
+
+
+def part_of(position: str, number: int) -> str:
+    """The tag of one of several things that a position asked for together."""
+    return f"{position}{PART}{number}"
+
+
+def left_cell(position: str) -> str:
+    """How many of several things the position still waits for."""
+    return f"ctl/{position}/left"
+
+
+def got_cell(position: str, number: int) -> str:
+    """What the position has got of one of several things."""
+    return f"ctl/{position}/got/{number}"
 
 
 def branch_of(position: str, depth: int, index: int) -> str:

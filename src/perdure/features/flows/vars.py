@@ -120,6 +120,13 @@ class Vars:
             count += 1
         return {**writes, MESSAGES: count}
 
+    def added(self, run: RunId, role: str, content: str, at: str) -> tuple[Json, Writes]:
+        """A message at the end of the conversation, and the writes that put it there."""
+        count = self._count()
+        about = {"message_id": f"{run}:{count}"}
+        message = {"role": role, "content": content, "timestamp": at, "metadata": about}
+        return message, {f"msg/{count}": message, MESSAGES: count + 1}
+
     def seeded(self) -> Writes:
         """The writes that make message cells of the `context.messages` that the run was given."""
         given = as_object(self._cells.get(f"in/{CONTEXT}")).get("messages")

@@ -33,6 +33,7 @@ TIMEOUT_S: Final = 300.0
 ATTEMPTS_MAX: Final = 4
 STRUCTURE_INVALID: Final = "structured_output_invalid"
 REPEATABLE: Final = frozenset({EffectClass.READ, EffectClass.IDEMPOTENT})
+NO_MEDIA: Final = "no model here makes or reads pictures, films or sound"
 CUT_SHORT: Final = "#TRUNCATION The answer stops at its bound of tokens."
 
 
@@ -74,6 +75,8 @@ async def _call(
 ) -> Outcome:
     """Answer one request: route it, ask, and tell what came. Never raises for what a provider sent."""
     payload = effect.payload if isinstance(effect.payload, dict) else {}
+    if payload.get("output") is not None:
+        return Failed("not_configured", NO_MEDIA)
     target = await _target(payload, context, config, embedded)
     if isinstance(target, Failed):
         return target

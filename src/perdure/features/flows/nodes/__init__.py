@@ -1,4 +1,4 @@
-"""Every node type that runs, by its name in the drawing. A new one is a new entry, with its test."""
+"""Every node type that runs, by its name in the drawing. A new one is a new entry, with its table."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,19 +8,32 @@ from perdure.features.flows.model import NodeType
 from perdure.features.flows.nodes import (
     agents,
     branches,
+    catalogs,
+    chance,
     children,
+    code,
     ends,
+    envelopes,
     events,
+    files,
     json_text,
+    lists,
     literals,
     logic,
     loops,
+    media,
+    memory,
+    messages,
     models,
     numbers,
     objects,
     people,
+    reports,
+    residency,
     templates,
     texts,
+    tools,
+    triggers,
     variables,
 )
 
@@ -42,5 +55,18 @@ NODES: Final[Mapping[str, NodeType]] = MappingProxyType(
         **models.TYPES,
         **agents.TYPES,
         **children.TYPES,
+        **triggers.TYPES,
+        **lists.TYPES,
+        **chance.TYPES,
+        **envelopes.TYPES,
+        **reports.TYPES,
+        **catalogs.TYPES,
+        **messages.TYPES,
+        **tools.TYPES,
+        **residency.TYPES,
+        **media.TYPES,
+        **memory.TYPES,
+        **files.TYPES,
+        **code.TYPES,
     }
 )

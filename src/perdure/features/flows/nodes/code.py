@@ -92,13 +92,13 @@ _CONFIG: Final = (
 TYPES: Final[Mapping[str, NodeType]] = {
     "code": described(
         Exec(_begin, _finish, faults=True),
-        "input permissions -> output success execution",
+        "input permissions (declared) -> output success execution (declared)",
         "Runs a Python function on its pins, in a sandbox: the standard library, and nothing of the host.",
         _CONFIG,
     ),
     "function": described(
         Exec(_begin, _finish, faults=True),
-        "input -> result",
+        "input (declared) -> result (declared)",
         "The same, of older flows: its output is what the function gave back. Without code it passes its pins on.",
         _CONFIG + ", `expression`",
     ),
