@@ -95,7 +95,8 @@ async def chosen(runtime: RuntimeContext, request: StartRequest) -> Chosen:
     """The flow that a request to start means, ready to be pinned.
 
     Raises `Invalid` where it is not said clearly, `BundleNotFound`, `FlowNotFound` where it is
-    not there, and `Deprecated` where it takes no new runs.
+    not there, `Deprecated` where it takes no new runs, and `DigestMismatch` where the bytes are no
+    longer those that were installed.
     """
     bundles = await _all(runtime)
     ref = _named(request)
@@ -104,6 +105,7 @@ async def chosen(runtime: RuntimeContext, request: StartRequest) -> Chosen:
         raise Invalid(
             f"A draft is started with run_lifecycle.purpose {DRAFT_PURPOSE!r}.", reason="draft"
         )
+    await runtime.plane.bundles.check(facts.sha256)
     bundle = await runtime.bundle(facts.sha256)
     flow_id = ref.flow_id or bundle.default_flow()
     bundle.flow(flow_id)

@@ -49,6 +49,10 @@ class BundleStore(Protocol):
         """The bytes, checked against their hash, also of a bundle that was removed. Raises `BundleNotFound`."""
         ...
 
+    async def check(self, sha256: BundleSha) -> None:
+        """Raises `DigestMismatch` where the bytes are gone or are not what was installed."""
+        ...
+
     async def keep(self, content: bytes, sha256: BundleSha) -> None:
         """Keep bytes that a run is about to be pinned to. Twice is as good as once."""
         ...

@@ -15,7 +15,7 @@ from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import bundles
 from perdure.adapters.sql.writer import Writer
-from perdure.errors import BundleExists, BundleNotFound, StoreFailed
+from perdure.errors import BundleExists, BundleNotFound, DigestMismatch, StoreFailed
 from perdure.identity.audit import Entry
 from perdure.ids import BundleSha
 from perdure.kernel.values import Json
@@ -102,6 +102,15 @@ class SqlBundles:
         if not await self._reader.run(lambda: self._content.has(sha256)):
             raise BundleNotFound
         return await self._reader.run(lambda: self._content.get(sha256))
+
+    async def check(self, sha256: BundleSha) -> None:
+        """Raises `DigestMismatch` where the bytes are gone or are not what was installed."""
+        if self._content.unchanged(sha256):
+            return
+        try:
+            await self._reader.run(lambda: self._content.check(sha256))
+        except StoreFailed as wrong:
+            raise DigestMismatch(sha256=sha256) from wrong
 
     async def keep(self, content: bytes, sha256: BundleSha) -> None:
         """Keep bytes that a run is about to be pinned to. Twice is as good as once."""

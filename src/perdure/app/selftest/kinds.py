@@ -7,6 +7,7 @@ ARTIFACT: Final = "artifact"
 BUNDLE: Final = "bundle"
 COMMAND: Final = "command"
 CURSOR: Final = "cursor"  # a place in a list of runs
+DRAWING: Final = "drawing"  # a flow under its author's hands
 ENDPOINT: Final = "endpoint"  # a profile, as flows name it
 FLOW: Final = "flow"
 HANDLE: Final = "handle"  # of a browser session
@@ -59,13 +60,13 @@ FIELDS: Final[Mapping[str, Kinds]] = {
     (
         "access", "action", "after", "all_versions", "allowed_models", "api_key", "base_url",
         "capabilities", "clear_api_key", "client_id", "code", "confirm_runtime_id", "created_after", "created_before",
-        "cursor", "delete_data", "deltas", "description", "detail", "display_name", "email", "enabled",
+        "cursor", "delete_data", "deltas", "description", "edges", "entryNode", "detail", "display_name", "email", "enabled",
         "expires_at", "force", "function_name", "heartbeat_s", "include_deprecated", "include_drafts",
         "include_ledger_len", "include_metrics", "include_models", "include_session",
-        "include_subruns", "input", "input_data", "last-event-id", "ledger_max_items", "ledger_mode", "limit",
-        "max_bytes", "model_name", "name", "offset", "outcome", "overlap_s", "overwrite", "payload", "permissions",
-        "provider_family", "reason", "registry_scope", "reload", "remember", "resource_class", "roles",
-        "root_only", "rotate_token", "run_lifecycle", "scope", "scopes", "seq", "session_turn_limit",
+        "include_subruns", "input", "input_data", "interfaces", "last-event-id", "ledger_max_items", "ledger_mode", "limit",
+        "max_bytes", "model_name", "name", "nodes", "offset", "outcome", "overlap_s", "overwrite", "payload", "permissions",
+        "provider_family", "reason", "registry_scope", "reload", "reload_gateway", "remember", "resource_class", "roles",
+        "root_only", "rotate_token", "run_lifecycle", "scope", "scopes", "seq", "source", "sourceHandle", "target", "targetHandle", "session_turn_limit",
         "since", "status", "thinking", "token", "ts", "type", "until",
     ),
     NONE,

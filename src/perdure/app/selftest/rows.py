@@ -70,6 +70,11 @@ START: Final = {"input_data": {"prompt": "whose is this?"}}
 OF_RUN: Final = "/runs/{run_id}"
 OF_USER: Final = "/admin/users/{user_id}"
 OF_BUNDLE: Final = "/bundles/{bundle_id}"
+OF_DRAWING: Final = "/visualflows/{flow_id}"
+A_DRAWING: Final = {"path.flow_id": (kinds.DRAWING,)}
+DRAWN: Final = {
+    "name": "a trial", "edges": [], "nodes": [{"id": "end", "type": "on_flow_end", "data": {}}],
+}  # fmt: skip
 OF_PROFILE: Final = "/config/provider-endpoint-profiles"
 RETAINED: Final = "/admin/runtime-reservations"
 HELD: Final = {"path.runtime_id": (kinds.RETAINED,), "query.cursor": (kinds.RETAINED,)}
@@ -109,6 +114,15 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"GET {OF_BUNDLE}/flows/{{flow_id}}/input_schema"),
     Row(f"POST {OF_BUNDLE}/deprecate", {"reason": "a trial"}),
     Row(f"POST {OF_BUNDLE}/undeprecate", {}),
+    Row("GET /workflows/{workflow_id}/flow"),
+    # --- flows that are being drawn
+    Row("GET /visualflows"),
+    Row("POST /visualflows", DRAWN, makes=True, ids={"body.nodes.0.id": NONE}),
+    Row(f"GET {OF_DRAWING}", ids=A_DRAWING),
+    Row(f"PUT {OF_DRAWING}", {"description": "a trial"}, ids={**A_DRAWING, "body.nodes.0.id": NONE}),
+    Row(f"DELETE {OF_DRAWING}", ids=A_DRAWING),
+    Row(f"GET {OF_DRAWING}/check", ids=A_DRAWING),
+    Row(f"POST {OF_DRAWING}/publish", {}, ids=A_DRAWING, makes=True),
     # --- who asks
     Row("GET /me"),
     Row("GET /ping"),

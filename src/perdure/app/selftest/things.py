@@ -194,6 +194,13 @@ async def a_profile(things: Things) -> None:
     things.have({kinds.PROFILE: name, kinds.ENDPOINT: f"endpoint:{name}"})
 
 
+async def a_drawing(things: Things) -> None:
+    """Begin to draw a flow, and name in it one that nobody has."""
+    body = {"name": new_name("drawing"), "nodes": [], "edges": []}
+    made = await things.send("POST", "/visualflows", body)
+    things.have({kinds.DRAWING: made["id"]})
+
+
 async def a_retained_runtime(things: Things) -> None:
     """Let somebody of the tenant go: their runtime is kept."""
     gone = await things.company.hire("gone", things.person.tenant)
@@ -222,4 +229,5 @@ MAKERS: Final[Mapping[str, Maker]] = {
     kinds.PROFILE: a_profile,
     kinds.ENDPOINT: a_profile,
     kinds.RETAINED: a_retained_runtime,
+    kinds.DRAWING: a_drawing,
 }

@@ -6,7 +6,7 @@ from perdure.features.flows.effects import answer_user, emit_event
 from perdure.features.flows.listeners import LISTENER_KIND
 from perdure.features.flows.model import FLOW_KIND
 from perdure.features.flows.program import flow_program
-from perdure.features.flows.routes import ACTIONS, router
+from perdure.features.flows.routes import ACTIONS, drawings, router, workflows
 from perdure.registry.effects import EffectKind
 from perdure.registry.feature import Feature
 
@@ -17,6 +17,6 @@ FEATURE: Final = Feature(
         "answer_user": EffectKind(answer_user, timeout_s=10.0),
     },
     programs={FLOW_KIND: flow_program, LISTENER_KIND: flow_program},
-    routers=(router,),
+    routers=(router, drawings, workflows),
     actions=ACTIONS,
 )

@@ -23,7 +23,7 @@ from perdure.kernel.values import Json
 
 NODES_MAX: Final = 2_000  # of one flow
 EDGES_MAX: Final = 20_000
-SUBFLOW: Final = "subflow"
+SUBFLOW: Final = "subflow"  # the type of a node that runs another flow
 
 
 class Problem(NamedTuple):
@@ -34,12 +34,16 @@ class Problem(NamedTuple):
     type: str
     code: str
     detail: str
+    pin: str = ""
+    edge_id: str = ""
 
 
 class _Found(NamedTuple):
     node: Drawn | None
     code: str
     detail: str
+    pin: str = ""
+    edge_id: str = ""
 
 
 def check_bundle(bundle: Bundle) -> list[Problem]:
@@ -71,6 +75,11 @@ def _started_by(flow: Json, names: Mapping[str, str]) -> Iterator[str]:
         name = subflow_of(node.get("data") or {}) if node["type"] == SUBFLOW else ""
         if name in names:
             yield names[name]
+
+
+def subflows_of(flow: Json) -> list[str]:
+    """The names of the flows that a flow runs, as its nodes have them."""
+    return [subflow_of(it.get("data") or {}) for it in flow["nodes"] if it["type"] == SUBFLOW]
 
 
 def names_of(bundle: Bundle) -> Mapping[str, str]:
@@ -105,7 +114,8 @@ def _problem(flow_id: str, found: _Found) -> Problem:
     node = found.node
     where = "" if node is None else f"The node {quoted(node.id)} of type {quoted(node.type)} "
     named = ("", "") if node is None else (node.id, node.type)
-    return Problem(flow_id, *named, found.code, f"{where}{found.detail}")
+    detail = f"{where}{found.detail}"
+    return Problem(flow_id, *named, found.code, detail, found.pin, found.edge_id)
 
 
 def _unknown_types(drawing: Drawing) -> Iterator[_Found]:
@@ -120,7 +130,8 @@ def _dangling_edges(drawing: Drawing) -> Iterator[_Found]:
         if source is None or target is None:
             gone = edge.source if source is None else edge.target
             yield _Found(
-                source or target, "dangling_edge", f"has an edge to {quoted(gone)}, which is not there."
+                source or target, "dangling_edge", f"has an edge to {quoted(gone)}, which is not there.",
+                edge.source_pin if target is None else edge.target_pin, edge.id,
             )  # fmt: skip
 
 
@@ -164,10 +175,10 @@ def _branchings(drawing: Drawing) -> Iterator[_Found]:
             continue
         exits = getattr(node.kind, "exits", (EXEC_OUT,))
         if not any(fnmatchcase(pin, pattern) for pattern in exits):
-            yield _Found(node, "unknown_exit", f"has no exit {quoted(pin)}.")
+            yield _Found(node, "unknown_exit", f"has no exit {quoted(pin)}.", pin)
         elif count > 1:
             detail = f"leads to {count} nodes from {quoted(pin)}; branching needs a node for it."
-            yield _Found(node, "branching", detail)
+            yield _Found(node, "branching", detail, pin)
 
 
 def _crowded_pins(drawing: Drawing) -> Iterator[_Found]:
@@ -175,7 +186,7 @@ def _crowded_pins(drawing: Drawing) -> Iterator[_Found]:
     for (target, pin), count in counts.items():
         if count > 1 and target in drawing.nodes:
             detail = f"has {count} edges into {quoted(pin)}; a pin has one value."
-            yield _Found(drawing.nodes[target], "crowded_pin", detail)
+            yield _Found(drawing.nodes[target], "crowded_pin", detail, pin)
 
 
 def _wrong_routes(drawing: Drawing) -> Iterator[_Found]:

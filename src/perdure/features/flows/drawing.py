@@ -22,6 +22,7 @@ class Edge(NamedTuple):
     source_pin: str
     target: str
     target_pin: str
+    id: str = ""  # as the drawing has it
 
     @property
     def execution(self) -> bool:
@@ -55,7 +56,13 @@ class Drawing(NamedTuple):
 def read_drawing(flow: Json, types: Mapping[str, NodeType]) -> Drawing:
     """Read a flow that has passed `check_flow`."""
     edges = tuple(
-        Edge(edge["source"], edge["sourceHandle"], edge["target"], edge["targetHandle"])
+        Edge(
+            edge["source"],
+            edge["sourceHandle"],
+            edge["target"],
+            edge["targetHandle"],
+            filled(edge.get("id")) or "",
+        )
         for edge in flow["edges"]
     )
     ordered = {end for edge in edges if edge.execution for end in (edge.source, edge.target)}

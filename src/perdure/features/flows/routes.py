@@ -1,4 +1,4 @@
-"""`/bundles`: list, show, install and deprecate bundles of the caller's runtime."""
+"""`/bundles`: list, show, install and deprecate bundles; `/visualflows`: draw and publish flows."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final
@@ -8,16 +8,21 @@ from fastapi import File, Form, Query, Response, UploadFile
 from perdure.api.deps import CurrentRuntime, EntryInside, NewCommand, require
 from perdure.api.routing import PREFIX, answers, json_of, resource
 from perdure.api.schemas.fields import NamePath
+from perdure.features.flows import authoring
 from perdure.features.flows import schemas as shown
 from perdure.identity.access import ADMIN, USER, Recorded, Rule, rule
-from perdure.services import bundles
+from perdure.services import bundles, flows
 
 ACTIONS: Final[Mapping[str, Rule]] = {
     "bundle:read": rule(USER, ADMIN),
     "bundle:write": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
+    "drawing:read": rule(USER, ADMIN),
+    "drawing:write": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
 }
 
 router = resource("bundles", f"{PREFIX}/bundles")
+drawings = resource("flows", f"{PREFIX}/visualflows")
+workflows = resource("flows", f"{PREFIX}/workflows")
 
 Version = Annotated[str | None, Query(max_length=128)]
 
@@ -139,3 +144,97 @@ async def undeprecate_bundle(
     asked = body or shown.Undeprecate()
     removed = await bundles.undeprecate(runtime, bundle_id, asked.flow_id, entry)
     return json_of(shown.unmarked_of(bundle_id, asked.flow_id, removed))
+
+
+# --- flows under their authors' hands ------------------------------------------------------------
+
+
+@drawings.get("", dependencies=[require("drawing:read")], responses=answers(shown.DrawingList))
+async def list_drawings(runtime: CurrentRuntime) -> Response:
+    """List the flows that are being drawn, the one changed last first."""
+    return json_of([shown.drawing_of(it) for it in await authoring.listed(runtime)])
+
+
+@drawings.post(
+    "",
+    dependencies=[require("drawing:write")],
+    responses=answers(shown.CheckedDrawing, 409, body=True),
+)
+async def create_drawing(
+    body: shown.NewDrawing, runtime: CurrentRuntime, key: NewCommand, entry: EntryInside
+) -> Response:
+    """Keep a new flow. It need not be whole; `problems` says what keeps it from being run."""
+    drawing = await authoring.create(runtime, body.named(), key, entry)
+    return json_of(shown.checked_of(drawing, await authoring.problems(runtime, drawing)))
+
+
+@drawings.get(
+    "/{flow_id}",
+    dependencies=[require("drawing:read")],
+    responses=answers(shown.DrawingItem, 404),
+)
+async def read_drawing(flow_id: NamePath, runtime: CurrentRuntime) -> Response:
+    """Show a flow as its author has it."""
+    return json_of(shown.drawing_of(await authoring.read(runtime, flow_id)))
+
+
+@drawings.put(
+    "/{flow_id}",
+    dependencies=[require("drawing:write")],
+    responses=answers(shown.CheckedDrawing, 404, 409, body=True),
+)
+async def change_drawing(
+    flow_id: NamePath, body: shown.ChangedDrawing, runtime: CurrentRuntime, entry: EntryInside
+) -> Response:
+    """Change a flow. What is not named stays; `problems` says what keeps it from being run."""
+    drawing = await authoring.change(runtime, flow_id, body.named(), entry)
+    return json_of(shown.checked_of(drawing, await authoring.problems(runtime, drawing)))
+
+
+@drawings.delete(
+    "/{flow_id}", dependencies=[require("drawing:write")], responses=answers(shown.Deleted, 404)
+)
+async def remove_drawing(
+    flow_id: NamePath, runtime: CurrentRuntime, entry: EntryInside
+) -> Response:
+    """Forget a flow that is being drawn. What was published of it stays."""
+    await authoring.remove(runtime, flow_id, entry)
+    return json_of({"status": "deleted", "id": flow_id})
+
+
+@drawings.get(
+    "/{flow_id}/check",
+    dependencies=[require("drawing:read")],
+    responses=answers(shown.Checked, 404),
+)
+async def check_drawing(flow_id: NamePath, runtime: CurrentRuntime) -> Response:
+    """Say what keeps a flow from being run: each problem with its node, its pin and its edge."""
+    drawing = await authoring.read(runtime, flow_id)
+    return json_of(shown.check_of(await authoring.problems(runtime, drawing)))
+
+
+@drawings.post(
+    "/{flow_id}/publish",
+    dependencies=[require("drawing:write")],
+    responses=answers(shown.PublishedDrawing, 404, 409, body=True),
+)
+async def publish_drawing(
+    flow_id: NamePath,
+    runtime: CurrentRuntime,
+    key: NewCommand,
+    entry: EntryInside,
+    body: shown.PublishDrawing | None = None,
+) -> Response:
+    """Make a bundle of a flow and of all that it runs. A published version never changes."""
+    asked = (body or shown.PublishDrawing()).asked(key)
+    return json_of(shown.published_of(await authoring.publish(runtime, flow_id, asked, entry)))
+
+
+@workflows.get(
+    "/{workflow_id}/flow",
+    dependencies=[require("bundle:read")],
+    responses=answers(shown.WorkflowFlow, 404),
+)
+async def read_workflow(workflow_id: NamePath, runtime: CurrentRuntime) -> Response:
+    """Give the flow behind a run's `workflow_id`, as it is drawn."""
+    return json_of(shown.workflow_of(await flows.of_workflow(runtime, workflow_id)))
