@@ -11,6 +11,7 @@ from perdure.kernel.values import Json
 from tests.features.flows.tables import TABLES
 from tests.support.flowing import Flowing
 from tests.support.planes import DATABASES
+from tests.support.reference_nodes import PAGE, nodes_page
 from tests.support.tables import DUE, Performers, Row, bundle_of, cases_of, come_to
 from tests.support.tables_live import Came, lived, run_of
 
@@ -44,6 +45,10 @@ def test_the_drawn_pins_are_documented(type: str) -> None:
 def _drawn(type: str) -> Iterator[Json]:
     for table in TABLES[type]:
         yield from (node["data"] for node in table.flow["nodes"] if node["type"] == type)
+
+
+def test_the_reference_is_in_step() -> None:
+    assert PAGE.read_text() == nodes_page(), "run `python -m tests.support.reference_nodes`"
 
 
 # --- decided by hand ---------------------------------------------------------------------------

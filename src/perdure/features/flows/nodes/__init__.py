@@ -37,36 +37,27 @@ from perdure.features.flows.nodes import (
     variables,
 )
 
-NODES: Final[Mapping[str, NodeType]] = MappingProxyType(
+GROUPS: Final[Mapping[str, Mapping[str, NodeType]]] = MappingProxyType(
     {
-        **ends.TYPES,
-        **literals.TYPES,
-        **variables.TYPES,
-        **texts.TYPES,
-        **templates.TYPES,
-        **json_text.TYPES,
-        **numbers.TYPES,
-        **logic.TYPES,
-        **objects.TYPES,
-        **branches.TYPES,
-        **loops.TYPES,
-        **people.TYPES,
-        **events.TYPES,
-        **models.TYPES,
-        **agents.TYPES,
-        **children.TYPES,
-        **triggers.TYPES,
-        **lists.TYPES,
-        **chance.TYPES,
-        **envelopes.TYPES,
-        **reports.TYPES,
-        **catalogs.TYPES,
-        **messages.TYPES,
-        **tools.TYPES,
-        **residency.TYPES,
-        **media.TYPES,
-        **memory.TYPES,
-        **files.TYPES,
-        **code.TYPES,
+        "Beginnings and ends": ends.TYPES,
+        "Events and planned times": {**triggers.TYPES, **events.TYPES},
+        "Ways and loops": {**branches.TYPES, **loops.TYPES},
+        "People": people.TYPES,
+        "Models, agents and other flows": {**models.TYPES, **agents.TYPES, **children.TYPES},
+        "Tools": {**tools.TYPES, **residency.TYPES},
+        "Code": code.TYPES,
+        "Variables and the conversation": {**variables.TYPES, **messages.TYPES},
+        "Values as drawn": {**literals.TYPES, **catalogs.TYPES},
+        "Numbers, chance and the time": {**numbers.TYPES, **chance.TYPES},
+        "Truths": logic.TYPES,
+        "Text": {**texts.TYPES, **templates.TYPES, **json_text.TYPES, **reports.TYPES},
+        "Objects and lists": {**objects.TYPES, **lists.TYPES},
+        "Shapes that hosts know": envelopes.TYPES,
+        "Files and artifacts": files.TYPES,
+        "Pictures, films and sound": media.TYPES,
+        "Memory": memory.TYPES,
     }
+)
+NODES: Final[Mapping[str, NodeType]] = MappingProxyType(
+    {name: kind for group in GROUPS.values() for name, kind in group.items()}
 )
