@@ -111,9 +111,9 @@ def a_calling_bundle(event_key: str) -> Bundle:
     return a_bundle(a_flow(calls, *ways), inner, id="calling")
 
 
-def an_asking_of_models(provider: str, model: str) -> Bundle:
+def an_asking_of_models(provider: str, model: str, id: str = "office") -> Bundle:
     """A flow that asks one model of one provider, which are drawn in it."""
     ask = a_node("llm_call", "prompt", "provider", "model", out="response", defaults={"provider": provider, "model": model})  # fmt: skip
     nodes = {"start": a_start("prompt"), "ask": ask, "end": an_end("response")}
     lines = "start -> ask -> end", "start.prompt => ask.prompt", "ask.response => end.response"
-    return a_bundle(a_flow(nodes, *lines), id="office")
+    return a_bundle(a_flow(nodes, *lines), id=id)

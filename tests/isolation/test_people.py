@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from perdure.ids import new_id
+from perdure.adapters.sql.control import schema_of
+from perdure.ids import RuntimeId, TenantId, new_id
 from tests.isolation.people import (
     People,
     Person,
@@ -15,7 +16,7 @@ from tests.isolation.people import (
     a_people,
     an_asking_of_models,
 )
-from tests.support.canaries import forms_of, spelled_in
+from tests.support.canaries import forms_of, left_in, left_in_database, spelled_in
 from tests.support.openai_server import MODEL, Answer, OpenAiServer
 from tests.support.planes import DATABASES
 from tests.support.postgres import new_database
@@ -24,18 +25,22 @@ pytestmark = pytest.mark.anyio
 
 Open = Callable[..., AbstractAsyncContextManager[People]]
 CLAIMS = {"user_id": "alice", "tenant_id": "default", "runtime_id": "alice", "owner_id": "alice"}
+ALICES = "aliceswordsandnobodyelses"
 KEY = "sk-secret-0123456789abcdef"
 PROFILES = "/config/provider-endpoint-profiles"
 
 
 @pytest.fixture(params=DATABASES)
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+def database(request: pytest.FixtureRequest) -> str | None:
+    """The address of an empty Postgres, or `None` where everything is in files."""
+    return None if request.param == "sqlite" else new_database()
+
+
+@pytest.fixture
+def opened(database: str | None, tmp_path: Path) -> Open:
     """Opens the gateway, and again on the same data."""
-    given: dict[str, Any] = {}
-    if request.param != "sqlite":
-        given["database_url"] = new_database()
     tokens: dict[str, str] = {}
-    return lambda **more: a_people(tmp_path, tokens, **given, **more)
+    return lambda **more: a_people(tmp_path, tokens, database_url=database, **more)
 
 
 @pytest.fixture
@@ -133,3 +138,54 @@ async def test_promise_107_no_flow_and_no_bundle_holds_a_key(
             assert answer.status_code == 200, (path, answer.text)
             assert spelled_in(answer.content, {"the key": forms_of(KEY)}) == set(), path
         assert "endpoint:mine" in (await alice.ask("GET", flow)).text
+
+
+async def test_promise_73_nothing_of_another_is_discovered_or_listed(
+    opened: Open, provider: OpenAiServer
+) -> None:
+    port = int(provider.url.rpartition(":")[2])
+    async with opened(egress_loopback_ports=(port,)) as people:
+        alice, bob = [await people.person(name) for name in ("alice", "bob")]
+        await alice.install(an_asking_of_models("office", MODEL, ALICES))
+        profile = {"id": f"{ALICES}.p", "display_name": ALICES, "base_url": provider.base_url}
+        await alice.do(PROFILES, profile | {"allowed_models": [f"{ALICES}-model"]})
+        await alice.start("ask-first", ALICES, prompt=ALICES)
+        paths = (await bob.http.get("/openapi.json")).json()["paths"]
+        lists = [path for path, there in paths.items() if "get" in there and "{" not in path]
+        seen = {"alice": 0, "bob": 0}
+        for path in lists:
+            for name, person in (("alice", alice), ("bob", bob)):
+                answer = await person.http.get(path, params={"include_models": "true"})
+                seen[name] += ALICES in answer.text
+    assert len(lists) > 15
+    assert seen["alice"] >= 5, (
+        "she finds her bundle, her profile, her models, her session and her run"
+    )
+    assert seen["bob"] == 0
+
+
+async def test_promise_59_66_what_a_user_wrote_lies_in_their_plane_alone(
+    opened: Open, database: str | None, tmp_path: Path
+) -> None:
+    words = {"what alice wrote": forms_of(ALICES)}
+    async with opened() as people:
+        alice, admin = [await people.person(name) for name in ("alice", "admin")]
+        await alice.install(an_asking_of_models(ALICES, MODEL))
+        await alice.until(await alice.start("office", ALICES, prompt=ALICES), "failed")
+        run_id = await alice.start("ask-first", ALICES, prompt=ALICES)
+        await alice.until(run_id, "waiting")
+        answered = {"payload": {"response": ALICES}}
+        assert (await alice.command("c", run_id, "resume", answered)).status_code == 200
+        await alice.until(run_id, "completed")
+        told = (await admin.http.get("/metrics")).content
+        told += (await admin.ask("GET", "/audit/tail")).content
+    assert spelled_in(told, words) == set()
+    places = {name.rpartition(" in ")[2] for name in left_in(tmp_path, words)}
+    own = "planes/default/alice/"
+    if database is None:
+        assert f"{own}plane.db" in places
+    else:
+        rows = left_in_database(database.replace("+psycopg", ""), words)
+        own_rows = schema_of(TenantId("default"), RuntimeId("alice"))
+        assert rows and all(f" in {own_rows}." in row for row in rows), rows
+    assert all(place.startswith(own) for place in places), places

@@ -240,7 +240,7 @@ async def test_an_endpoint_that_does_not_answer_is_told_as_such(gateway: Gateway
     assert (told["ok"], told["available"], told["models"]) == (False, False, [])
 
 
-async def test_promise_73_endpoints_are_listed_and_asked_as_providers(gateway: Gateway) -> None:
+async def test_endpoints_are_listed_and_asked_as_providers(gateway: Gateway) -> None:
     with scripted(models=["m1"]) as server:
         await made(gateway, base_url=server.base_url)
         (item,) = (await gateway.get("/discovery/providers")).json()["items"]
