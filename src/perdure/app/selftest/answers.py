@@ -32,6 +32,7 @@ _FRESH: Final = (
         r'"\1":"<hash>"',
     ),
     (re.compile(r'"(last_used_at|last_seen_at)":(?:null|"[^"]*")'), r'"\1":"<time>"'),
+    (re.compile(r'"id":"[0-9a-f]{8}"'), '"id":"<drawing>"'),
     (re.compile(r'"known":\{"id":"[\w-]{16}"'), '"known":{"id":"<token>"'),
     (re.compile(r"(abstractgateway_session|abstractgateway_csrf)=[^;]*"), r"\1=<secret>"),
 )

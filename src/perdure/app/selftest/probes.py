@@ -135,14 +135,15 @@ class Probes:
     async def _both(
         self, asked: Asked, place: Place, values: Values, asker: Things
     ) -> tuple[Told, Told]:
-        """Both answers, asked for again where the server seems to have done something by itself beside one."""
+        """Both answers, asked for again where they are one and the server did something by itself beside one."""
         make, tried = another(place.kind), 0
         while True:
             tried += 1
             theirs = await self._ask(asked, place, values, asker)
             random = {**values, place.name: make(values[place.name])}
             absent = await self._ask(asked, place, random, asker)
-            if theirs.work == absent.work or tried == TRIES:
+            settled = theirs.answer != absent.answer or theirs.work == absent.work
+            if settled or tried == TRIES:
                 return theirs, absent
 
     async def _ask(self, asked: Asked, place: Place, given: Values, asker: Things) -> Told:

@@ -43,6 +43,7 @@ class Row:
     at_home: bool = False  # for them where the server is bound to loopback
     known: bool = True  # whether asking for what is not there is refused
     lists: bool = True  # whether what it tells changes only with what its reader has
+    noted: bool = False  # whether asking is put on the record of who is asked about
     told: bool = False  # whether it tells its reader that others asked for them
     grows: Sequence[str] = ()  # parts of an answer that grow by what the request makes
 
@@ -122,7 +123,8 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"PUT {OF_DRAWING}", {"description": "a trial"}, ids={**A_DRAWING, "body.nodes.0.id": NONE}),
     Row(f"DELETE {OF_DRAWING}", ids=A_DRAWING),
     Row(f"GET {OF_DRAWING}/check", ids=A_DRAWING),
-    Row(f"POST {OF_DRAWING}/publish", {}, ids=A_DRAWING, makes=True),
+    Row(f"POST {OF_DRAWING}/publish", {}, ids=A_DRAWING, makes=True, grows=["bundle_version", "bundle_ref", "bundle_path"]),
+    Row("POST /visualflows/code/simulate", {"code": "def transform(given):\n    return given"}),
     # --- who asks
     Row("GET /me"),
     Row("GET /ping"),
@@ -146,9 +148,9 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"GET {OF_USER}/tokens", admin=True),
     Row(f"POST {OF_USER}/tokens", {"name": "another"}, admin=True),
     Row(f"DELETE {OF_USER}/tokens/{{token_id}}", admin=True),
-    Row(f"GET {OF_USER}/runs", query=WHY, admin=True, lists=False),
-    Row(f"GET {OF_USER}/runs/{{run_id}}", query=WHY, admin=True, lists=False),
-    Row(f"GET {OF_USER}/runs/{{run_id}}/ledger", query=WHY, admin=True, lists=False),
+    Row(f"GET {OF_USER}/runs", query=WHY, admin=True, noted=True),
+    Row(f"GET {OF_USER}/runs/{{run_id}}", query=WHY, admin=True, noted=True),
+    Row(f"GET {OF_USER}/runs/{{run_id}}/ledger", query=WHY, admin=True, noted=True),
     # --- runtimes that nobody has, for admins
     Row(f"GET {RETAINED}", admin=True, ids=HELD),
     Row(f"POST {RETAINED}/{{runtime_id}}/transfer", {}, admin=True, ids=HELD, repeats=TWICE),

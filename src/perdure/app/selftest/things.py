@@ -196,7 +196,8 @@ async def a_profile(things: Things) -> None:
 
 async def a_drawing(things: Things) -> None:
     """Begin to draw a flow, and name in it one that nobody has."""
-    body = {"name": new_name("drawing"), "nodes": [], "edges": []}
+    flow: Json = bundle_named(new_name("bundle")).flows[FLOW]
+    body = {"name": new_name("drawing"), "nodes": flow["nodes"], "edges": flow["edges"]}
     made = await things.send("POST", "/visualflows", body)
     things.have({kinds.DRAWING: made["id"]})
 

@@ -71,7 +71,7 @@ class Trial:
         await self._use_all()
         for things, views in zip(readers, before, strict=True):
             after = await views_of(self.asked, things, self.report)
-            check_same(views, after, things.person.name, self.report)
+            check_same(views, after, self.asked, things.person.name, self.report)
             for route, answer in after.items():
                 self.probes.check_traces(route, things, answer.body, {})
         await self._renew()
@@ -122,9 +122,9 @@ class Trial:
         self.alice = self.alice.fresh()
         await self.alice.all(self.kinds)
         await self.probes.prepare(self.asked, self.askers)
-        self._before = await views_of(self._lasting(), self.alice, self.report)
+        self._before = await views_of(self._silent(), self.alice, self.report)
 
-    def _lasting(self) -> list[Asked]:
+    def _silent(self) -> list[Asked]:
         """What does not tell its reader that others asked for them."""
         return [asked for asked in self.asked if not asked.row.told]
 
@@ -136,8 +136,9 @@ class Trial:
 
     async def look_back(self) -> None:
         """See that all of Alice's stands as it stood before others asked for it."""
-        after = await views_of(self._lasting(), self.alice, self.report)
-        check_same(self._before, after, self.alice.person.name, self.report)
+        silent = self._silent()
+        after = await views_of(silent, self.alice, self.report)
+        check_same(self._before, after, silent, self.alice.person.name, self.report)
 
 
 async def _settled(things: Things) -> None:
