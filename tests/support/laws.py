@@ -25,7 +25,7 @@ from perdure.kernel.model import (
     Told,
     Wait,
 )
-from perdure.kernel.replay import Retold
+from perdure.services.retold import Retold
 from tests.support.ledger import assert_gapless, rebuilt, recorded, word_of
 from tests.support.life import Life
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from perdure.kernel.model import GONE, Birth, Step
-from perdure.kernel.replay import Recorded
 from perdure.kernel.values import Json
-from perdure.stores.records import body_of, detail_of
+from perdure.stores.records import Recorded, body_of, detail_of
 
 
 def word_of(step: Step) -> str:

@@ -7,8 +7,8 @@ from typing import Final
 from perdure.ids import Key
 from perdure.kernel.model import Event, Open, Run, Step, Usage
 from perdure.kernel.program import Moment, Move, Program, View
-from perdure.kernel.replay import Retold
 from perdure.kernel.values import Json
+from perdure.services.retold import Retold
 
 NOTHING_USED: Final = Usage()
 

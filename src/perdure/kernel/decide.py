@@ -27,8 +27,6 @@ from typing import Final
 from perdure.ids import Key
 from perdure.kernel.draft import Draft
 from perdure.kernel.fold import Fold, ask
-from perdure.kernel.fork import FORK, reopen
-from perdure.kernel.guard import is_question
 from perdure.kernel.model import (
     GONE,
     TERMINAL,
@@ -126,11 +124,7 @@ def _advance(draft: Draft, program: Program, event: Advance) -> Decision | Fold:
     if not draft.ready or draft.held is not None:
         return ignored(draft.run, "there is nothing to begin")
     draft.ready = False
-    if FORK not in draft.cells:
-        return ask(draft, program, (event, *_kept_events(draft)))
-    reopen(draft)
-    kept = _kept_events(draft)
-    return ask(draft, program, kept) if kept or not draft.open else draft.decision()
+    return ask(draft, program, (event, *_kept_events(draft)))
 
 
 # --- what closes an open key -----------------------------------------------------------------
@@ -181,11 +175,7 @@ def _answered(draft: Draft, program: Program, event: Answered) -> Decision | Fol
 
 
 def _reviewed(draft: Draft, program: Program, payload: Json, effect: Open) -> Decision | Fold:
-    """A person has said whether the effect in doubt happened, or is to happen."""
-    if payload.get("approved") is False:
-        reason = payload.get("reason")
-        told = reason if isinstance(reason, str) and reason else "it was not to happen"
-        return _settle(draft, program, effect, Failed("not_approved", told), ())
+    """A person has said whether the effect in doubt happened."""
     if payload.get("resolution") == "happened":
         return _settle(draft, program, effect, Ok(payload.get("result")), ())
     if payload.get("then") == "fail":
@@ -215,7 +205,7 @@ def misfit(wait: Wait, payload: Json) -> str | None:
     if not isinstance(payload, dict):
         return "an answer is an object"
     if wait.review_of is not None:
-        return _misfit_of_review(payload, leave=is_question(wait))
+        return _misfit_of_review(payload)
     if wait.reason is not Reason.USER or wait.choices is None or wait.allow_free_text:
         return None
     if payload.get("response") in wait.choices:
@@ -223,9 +213,7 @@ def misfit(wait: Wait, payload: Json) -> str | None:
     return "the response is none of the choices: " + ", ".join(wait.choices)
 
 
-def _misfit_of_review(payload: Mapping[str, Json], *, leave: bool) -> str | None:
-    if leave and isinstance(payload.get("approved"), bool):
-        return None
+def _misfit_of_review(payload: Mapping[str, Json]) -> str | None:
     match payload.get("resolution"):
         case "happened":
             return None

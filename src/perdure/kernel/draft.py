@@ -8,13 +8,11 @@ from typing import Final
 
 from perdure.clock import text_of
 from perdure.ids import Key, RunId, StepId, derived_id, step_id_of
-from perdure.kernel.guard import asks, question, simulated, stub_of
 from perdure.kernel.model import (
     Birth,
     Decision,
     Effect,
     Failed,
-    Guard,
     Note,
     Ok,
     Open,
@@ -143,25 +141,6 @@ class Draft:
 
     def begin_effect(self, effect: Effect) -> None:
         """Number an effect and put it in the outbox."""
-        if (guard := self.birth.guard) is None:
-            self._begin(effect)
-            return
-        stub = stub_of(guard, self.cells, effect.kind, effect.node_id, effect.payload)
-        if stub is None and guard is Guard.SIMULATE:
-            stub = simulated(self.cells, effect.node_id)
-        if stub is None and asks(guard, effect):
-            self.begin_if_allowed(effect)
-        else:
-            self._begin(effect._replace(stub=stub))
-
-    def begin_if_allowed(self, effect: Effect) -> None:
-        """Number an effect, and open the wait in which a person says whether it is to be performed."""
-        entry = self._begin(effect, review=True)
-        self.doubted += (entry.key,)
-        asked = effect_json(effect.kind, effect.payload, effect.result_key)
-        self._open(question(entry, effect, asked), entry.step_id)
-
-    def _begin(self, effect: Effect, *, review: bool = False) -> Open:
         self.seq = seq = self.seq + 1
         run_id, now = self.birth.id, self.now
         step_id = step_id_of(run_id, seq)
@@ -174,9 +153,8 @@ class Draft:
             Step(seq, step_id, effect.node_id, "started", now, None, asked, None, None, 1, key,
                  str(effect.effect_class), (), None, writes, path)
         )  # fmt: skip
-        entry = self.open[key] = Open(key, step_id, seq, now, effect, review)
+        entry = self.open[key] = Open(key, step_id, seq, now, effect)
         self.effects.append(entry)
-        return entry
 
     def open_wait(self, wait: Wait) -> None:
         """Number a wait and open it under its key, made unique where the key is open already."""
@@ -194,8 +172,6 @@ class Draft:
 
     def begin_child(self, start: Start) -> None:
         """Give birth to a child in the same commit, and wait for it if that is wished."""
-        if self.birth.guard is not None and start.wait and self._is_recorded(start):
-            return
         birth, step_id = self.birth, self._next_step_id()
         child_id = RunId(derived_id(birth.id, start.identity or step_id))
         key = self._free(f"subworkflow:{child_id}")
@@ -216,15 +192,6 @@ class Draft:
             forked_from=start.forked_from, guard=birth.guard,
         )  # fmt: skip
         self.births += (born(child, start.cells),)
-
-    def _is_recorded(self, start: Start) -> bool:
-        """Take what such a child came to in the run that was forked, where that is recorded."""
-        assert self.birth.guard is not None
-        stub = stub_of(self.birth.guard, self.cells, CHILD_KIND, start.node_id, start.payload)
-        if stub is not None:
-            self._begin(Effect(CHILD_KIND, start.payload, start.tag, start.node_id,
-                               result_key=start.result_key, stub=stub))  # fmt: skip
-        return stub is not None
 
     def note(self, note: Note) -> None:
         """Write down a fact that nothing follows from."""

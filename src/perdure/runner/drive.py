@@ -148,7 +148,7 @@ async def _program(lane: Lane, hot: HotRun, run: Run, event: Event) -> Program |
     gone: StoreFailed | None = None
     with containing("program", run_id=run.id) as contained:
         try:
-            hot.program = await lane.runtime.program(run.birth.program)
+            hot.program = await lane.runtime.program_of(run.birth)
             return hot.program
         except (BundleNotFound, BundleRefused, FlowNotFound, FlowRefused, FeatureAbsent) as absent:
             log.warning("no program", run_id=run.id, code=absent.code, detail=absent.detail)

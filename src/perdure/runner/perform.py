@@ -8,10 +8,10 @@ from typing import Final
 import anyio
 
 from perdure.clock import text_of
-from perdure.kernel.guard import outcome_of
 from perdure.kernel.model import Arrived, EffectClass, Failed, Ok, Outcome, Run, Unknown
 from perdure.kernel.values import Json, fault_of
 from perdure.registry.effects import Delta, EffectContext, EffectKind
+from perdure.registry.guarded import outcome_of
 from perdure.runner.eager import Begun
 from perdure.runner.hot import Delivery, HotRun, UnderWay
 from perdure.runner.lane import Lane

@@ -11,9 +11,10 @@ from perdure.bundles.codec import read_bundle
 from perdure.clock import Clock
 from perdure.ids import BundleSha, RuntimeId, TenantId
 from perdure.kernel.limits import Limits
-from perdure.kernel.model import ProgramRef
+from perdure.kernel.model import Birth, ProgramRef
 from perdure.kernel.program import Program
 from perdure.registry.effects import Http
+from perdure.registry.guarded import Guarded
 from perdure.registry.registry import Registry
 from perdure.runtimes.deltas import Deltas
 from perdure.runtimes.endpoints import Endpoints
@@ -88,6 +89,11 @@ class RuntimeContext:
             _keep(self._programs, ref, program)
         self._programs.move_to_end(ref)
         return program
+
+    async def program_of(self, birth: Birth) -> Program:
+        """The program of a run; that of a fork asks before it does harm. Raises as `program` does."""
+        program = await self.program(birth.program)
+        return program if birth.guard is None else Guarded(program, birth.guard)
 
 
 def _keep(cache: OrderedDict[K, V], key: K, value: V) -> None:

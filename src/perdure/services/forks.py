@@ -8,8 +8,6 @@ from perdure.errors import Divergent, DuplicateCommand, Invalid, KeyReused, Limi
 from perdure.identity.audit import Entry
 from perdure.ids import RunId, SessionId, new_id
 from perdure.kernel.draft import BESIDE, CHILD_KIND, born
-from perdure.kernel.fork import FORK, forked_child, opened_cell
-from perdure.kernel.guard import DECLARED, RECORDED, CameTo, recorded_cells
 from perdure.kernel.model import (
     TERMINAL,
     Birth,
@@ -21,19 +19,28 @@ from perdure.kernel.model import (
     Start,
     Wait,
 )
-from perdure.kernel.replay import Recorded
 from perdure.kernel.values import Json
+from perdure.registry.guarded import (
+    DECLARED,
+    FORK,
+    RECORDED,
+    TAKES,
+    CameTo,
+    forked_child,
+    opened_cell,
+    recorded_cells,
+)
 from perdure.runtimes.context import RuntimeContext
 from perdure.services import bundles
 from perdure.services.births import Chosen, StartRequest, inputs_of, prompt_of
 from perdure.services.replays import PAGE, Told, Upto, tell
 from perdure.services.runs import hash_of
 from perdure.services.schedules import is_schedule
+from perdure.stores.records import Recorded
 from perdure.stores.runs import Commit, Header, Request
 
 EDITABLE: Final = ("in/", "var/", "out/", "msg/")  # cells; where the flow stands is its own to say
 CHILDREN_MAX: Final = 500  # of one tree
-_TAKES: Final = (Guard.REUSE, Guard.SIMULATE)
 
 
 class ForkRequest(NamedTuple):
@@ -210,7 +217,7 @@ async def _cells(
             children[entry.what.child] = start
     if not run.ready:
         cells[FORK] = opened_cell(run, children)
-    if guard in _TAKES:
+    if guard in TAKES:
         came = [one async for one in _came(runtime, run.id, run.seq)]
         cells |= recorded_cells(guard, came)
     return cells
@@ -228,7 +235,7 @@ async def _child(
         standing = _whole(await tell(runtime, header.birth, Upto(header.seq, at)))
     cells = await _cells(runtime, standing, guard, room)
     point = Point(wait.child, standing.run.seq)
-    return forked_child(wait, header.birth, cells, point, None)
+    return forked_child(wait, header.birth, cells, point)
 
 
 async def _came(runtime: RuntimeContext, run_id: RunId, point: int) -> AsyncIterator[CameTo]:

@@ -11,12 +11,12 @@ import orjson
 from perdure.errors import Invalid
 from perdure.ids import RunId
 from perdure.kernel.model import Birth, ProgramRef, Step
-from perdure.kernel.replay import Recorded, Retold
 from perdure.kernel.values import Json
 from perdure.runtimes.context import RuntimeContext
 from perdure.services import bundles
 from perdure.services.births import StartRequest
-from perdure.stores.records import body_of, detail_of, encoded
+from perdure.services.retold import Retold
+from perdure.stores.records import Recorded, body_of, detail_of, encoded
 from perdure.stores.runs import Header, RunQuery, Whole
 
 PAGE: Final = 200  # records read at once; between two pages others have their turn
@@ -113,7 +113,7 @@ async def tell(
 
     `written` is the birth that its ledger was written under, where that is another.
     """
-    program = await runtime.program(birth.program)
+    program = await runtime.program_of(birth)
     retold = Retold(birth, await runtime.plane.runs.state(birth.id, 0), program)
     at = 0
     while at < upto.seq:

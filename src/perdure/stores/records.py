@@ -29,6 +29,20 @@ class Record(NamedTuple):
     hash: bytes
 
 
+class Recorded(NamedTuple):
+    """A record as it is read back: its fields, and what stands beside it, with every value in place."""
+
+    seq: int
+    body: Mapping[str, Json]
+    detail: Mapping[str, Json]
+
+    @property
+    def at(self) -> str:
+        """When it was decided."""
+        at: str = self.body["ended_at"] or self.body["started_at"]
+        return at
+
+
 def body_of(birth: Birth, step: Step) -> dict[str, Json]:
     """The record of `contract`, all fields but the three that are about the record itself."""
     return {

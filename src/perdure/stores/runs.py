@@ -7,10 +7,9 @@ from perdure.identity.audit import Entry
 from perdure.ids import RunId
 from perdure.kernel.blocked import Blocked
 from perdure.kernel.model import Birth, Cells, Decision, Held, Run, Status, Usage
-from perdure.kernel.replay import Recorded
 from perdure.kernel.values import Json
 from perdure.stores.artifacts import Artifact
-from perdure.stores.records import Record
+from perdure.stores.records import Record, Recorded
 
 
 class Loaded(NamedTuple):

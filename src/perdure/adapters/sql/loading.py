@@ -14,9 +14,8 @@ from perdure.adapters.sql.statements import Sql, among
 from perdure.adapters.sql.tables import UNDER_WAY, artifacts, cells, ledger, outbox, runs, waits
 from perdure.ids import Key, RunId
 from perdure.kernel.model import GONE, Open
-from perdure.kernel.replay import Recorded
 from perdure.kernel.values import Json
-from perdure.stores.records import Record, apply_detail
+from perdure.stores.records import Record, Recorded, apply_detail
 from perdure.stores.runs import Loaded, Whole
 
 LOAD_MAX: Final = 200  # runs brought back by one set of queries

@@ -144,6 +144,13 @@ class BlockedOn(BaseModel):
     unblock: list[Unblock]
 
 
+class ForkedFrom(BaseModel):
+    """A moment of a run: after its record `seq`."""
+
+    run_id: str
+    seq: int
+
+
 class RunSummary(BaseModel):
     """What is known of a run; a row of a list and a detail are the same."""
 
@@ -157,6 +164,7 @@ class RunSummary(BaseModel):
     session_id: str
     parent_run_id: str | None
     root_run_id: str
+    forked_from: ForkedFrom | None
     error: str | None
     output: Any
     flow_warnings: list[str] | None
@@ -235,6 +243,7 @@ def summary_of(header: Header) -> dict[str, Json]:
         "session_id": birth.session_id,
         "parent_run_id": birth.parent_id,
         "root_run_id": birth.root_id,
+        "forked_from": None if birth.forked_from is None else birth.forked_from._asdict(),
         "error": header.error,
         "output": header.output,
         "flow_warnings": list(header.warnings) or None,

@@ -6,7 +6,7 @@ from perdure.ids import RunId
 from perdure.kernel.limits import Limits
 from perdure.kernel.model import Answered, Hold, Release, Status, Told, Wait
 from perdure.kernel.program import Program
-from perdure.kernel.replay import Retold
+from perdure.services.retold import Retold
 from tests.support.branches import Ask, Branches, Do, Sleep
 from tests.support.ledger import recorded, word_of
 from tests.support.simulation import Simulation

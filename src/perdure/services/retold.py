@@ -14,7 +14,6 @@ from perdure.clock import time_of
 from perdure.ids import Key
 from perdure.kernel.decide import HELD, decide
 from perdure.kernel.draft import born
-from perdure.kernel.guard import outcome_of
 from perdure.kernel.model import (
     GONE,
     TERMINAL,
@@ -41,23 +40,11 @@ from perdure.kernel.model import (
 )
 from perdure.kernel.program import Program
 from perdure.kernel.values import Json
+from perdure.registry.guarded import outcome_of
+from perdure.stores.records import Recorded
 
 _CANCELLED: Final = "system:terminal_status:cancelled"
 _SIZE: Final = "size"  # no event: how large the store found the state to be
-
-
-class Recorded(NamedTuple):
-    """A record as it is read back: its fields, and what stands beside it, with every value in place."""
-
-    seq: int
-    body: Mapping[str, Json]
-    detail: Mapping[str, Json]
-
-    @property
-    def at(self) -> str:
-        """When it was decided."""
-        at: str = self.body["ended_at"] or self.body["started_at"]
-        return at
 
 
 class Again(NamedTuple):

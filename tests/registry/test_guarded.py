@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from perdure.ids import RunId
-from perdure.kernel.fork import FORK, forked_child, opened_cell
-from perdure.kernel.guard import CameTo, recorded_cells
 from perdure.kernel.model import (
+    GONE,
     Advance,
     Answered,
     Effect,
@@ -19,8 +18,21 @@ from perdure.kernel.model import (
     Status,
     Wait,
 )
+from perdure.kernel.program import Moment, Move, View
+from perdure.registry.guarded import (
+    FORK,
+    CameTo,
+    Guarded,
+    forked_child,
+    kept_outcome,
+    opened_cell,
+    outcome_of,
+    recorded_cells,
+)
 from tests.support.branches import Ask, Branches, Call, Do, Sleep
-from tests.support.builders import a_birth, a_run_id
+from tests.support.builders import a_birth, a_run_id, an_effect
+from tests.support.clock import START
+from tests.support.scripted import ScriptedProgram
 from tests.support.simulation import Simulation
 
 ONCE = Do(EffectClass.ONCE)
@@ -34,7 +46,7 @@ def forked(
     origin = world.lives[ORIGIN]
     children = {
         entry.what.child: forked_child(
-            entry.what, world.run(entry.what.child).birth, {}, Point(entry.what.child, 0), None
+            entry.what, world.run(entry.what.child).birth, {}, Point(entry.what.child, 0)
         )
         for entry in origin.run.open.values()
         if isinstance(entry.what, Wait) and entry.what.child is not None
@@ -45,7 +57,7 @@ def forked(
         **dict(recorded_cells(guard, came)),
     }
     point = Point(ORIGIN, origin.run.seq)
-    world._be_born(a_birth("fork", forked_from=point, guard=guard), cells, program)
+    world._be_born(a_birth("fork", forked_from=point, guard=guard), cells, Guarded(program, guard))
     world.deliver(FORKED, Advance())
     return FORKED
 
@@ -74,7 +86,7 @@ def test_an_effect_that_must_not_happen_twice_waits_for_a_person(guard: Guard) -
     assert isinstance(entry.what, Wait)
     assert entry.what.details["mode"] == "approval_required"
     assert world.status(FORKED) is Status.WAITING
-    assert world.deliver(FORKED, Answered(entry.key, {"approved": True})).redo
+    assert world.deliver(FORKED, Answered(entry.key, {"approved": True})).effects
     assert list(world.effects(FORKED)) == ["0.0"]
     world.arrive(FORKED, "0.0", Ok("sent"))
     assert world.run(FORKED).output == {"out/0.0": "sent"}
@@ -88,7 +100,8 @@ def test_an_effect_that_is_not_wanted_fails_and_one_that_happened_elsewhere_has(
         world, program = a_world((ONCE,))
         forked(world, program, Guard.ASK)
         (key,) = world.waits(FORKED)
-        assert not world.deliver(FORKED, Answered(key, {"approved": "perhaps"})).applied
+        world.deliver(FORKED, Answered(key, {"approved": "perhaps"}))
+        (key,) = world.waits(FORKED)  # it was no answer, and is asked again
         assert world.deliver(FORKED, Answered(key, payload)).applied
         assert world.run(FORKED).output == {"out/0.0": output}
 
@@ -163,3 +176,45 @@ def a_start_payload(program: Branches) -> Any:
     world = Simulation({"child": program})
     world.start(Branches((Call(),)))
     return world.steps(ORIGIN)[0].effect["payload"]
+
+
+TWICE = [
+    CameTo("echo", "n", {"to": "ann"}, Ok("first")),
+    CameTo("echo", "n", {"to": "ann"}, Failed("refused", "no", usage={"cost": 1.0})),
+]
+
+
+@pytest.mark.parametrize("outcome", [Ok({"a": 1}, {"cost": 2.0}), Failed("no", "why", True, 3.0)])
+def test_an_outcome_is_kept_whole(outcome: Ok | Failed) -> None:
+    assert outcome_of(kept_outcome(outcome)) == outcome
+
+
+def asked_of(guard: Guard, cells: dict[str, Any], **payload: str) -> Move:
+    """What becomes of one effect that must not happen twice."""
+    effect = an_effect("a", EffectClass.ONCE, node_id="n", payload=payload)
+    program = Guarded(ScriptedProgram({"begin": Move(effects=(effect,))}), guard)
+    birth = a_birth(forked_from=Point(ORIGIN, 0), guard=guard)
+    return program.next(View(cells), Advance(), Moment(birth, 1, START))
+
+
+def test_recorded_outcomes_are_taken_once_each_and_in_their_order() -> None:
+    cells: dict[str, Any] = dict(recorded_cells(Guard.REUSE, TWICE))
+    for came in TWICE:
+        move = asked_of(Guard.REUSE, cells, to="ann")
+        assert outcome_of(move.effects[0].stub) == came.outcome
+        cells = {**cells, **move.writes, "played/begin": GONE}
+        cells = {name: value for name, value in cells.items() if value is not GONE}
+    assert asked_of(Guard.REUSE, cells, to="ann").waits, "of a third nothing is recorded"
+
+
+@pytest.mark.parametrize(("guard", "found"), [(Guard.REUSE, False), (Guard.SIMULATE, True)])
+def test_what_is_asked_differently_is_another_effect_but_for_a_simulation(
+    guard: Guard, found: bool
+) -> None:
+    move = asked_of(guard, dict(recorded_cells(guard, TWICE)), to="bob")
+    assert bool(move.effects) is found
+
+
+def test_a_simulation_takes_what_is_declared_for_a_node() -> None:
+    (effect,) = asked_of(Guard.SIMULATE, {"rt/declared/n": {"sent": True}}).effects
+    assert outcome_of(effect.stub) == Ok({"sent": True})
