@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -66,6 +67,51 @@ async def a_future() -> Awaitable[str]:
 async def test_anything_that_can_be_awaited_can_be_begun() -> None:
     """A future as well as a coroutine."""
     assert await Begun(await a_future()) == "came"
+
+
+async def never_ends() -> str:
+    """Ignore every wish that it end."""
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3_600)
+
+
+async def test_what_is_told_to_end_and_does_not_is_given_up_after_its_grace() -> None:
+    """The wish comes through as if the work had obeyed it, and the task lives on."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await Begun(never_ends(), grace_s=0.05)
+    await asyncio.sleep(0)
+    assert (task := asyncio.current_task()) is not None and not task.cancelling()
+
+
+async def test_a_task_that_is_cancelled_itself_stays_cancelled() -> None:
+    """The grace is for the work; who cancelled the task is not forgotten."""
+
+    async def work() -> None:
+        await Begun(never_ends(), grace_s=0.02)
+
+    task = asyncio.ensure_future(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+
+
+async def test_what_ends_within_its_grace_has_its_say() -> None:
+    """And nothing of the grace is left that could end what comes after."""
+    story = Story()
+
+    async def work() -> str:
+        value = await Begun(story.stubborn(), grace_s=0.02)
+        await asyncio.sleep(0.05)
+        return value
+
+    task = asyncio.ensure_future(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await task == "done all the same" and story.told == ["ended"]
 
 
 async def fails_at_once() -> str:

@@ -7,11 +7,12 @@ import anyio.lowlevel
 import pytest
 
 from perdure.ids import Key, RunId
+from perdure.kernel.draft import born
 from perdure.kernel.model import Advance, Due, Send, Told
 from perdure.kernel.program import Move
 from perdure.runner.hot import Delivery
-from perdure.runner.lane import LEASE_SHARE, TAKEN_KEPT, Lane
-from perdure.stores.runs import Committed
+from perdure.runner.lane import FENCED_KEPT, LEASE_SHARE, TAKEN_KEPT, Lane
+from perdure.stores.runs import Committed, Loaded
 from tests.support.builders import a_run_id, a_timer
 from tests.support.clock import START, FakeClock
 from tests.support.driving import Driven
@@ -143,3 +144,20 @@ async def test_runs_are_loaded_together_and_what_is_not_there_is_not_kept(tmp_pa
             assert hot.run is not None and nobody.run is None
             assert len(lane.hot.active()) == 2
         assert lane.hot.active() == () and lane.hot.known(RunId("nobody")) is None
+
+
+async def test_a_fence_stands_before_all_that_is_below_a_run(tmp_path: Path) -> None:
+    """As far as the runs between are in hand; the newest fences are remembered."""
+    async with running(tmp_path, STILL) as on_stage:
+        lane = on_stage.lane
+        top, middle = on_stage.birth(), on_stage.birth()
+        middle = middle._replace(parent_id=top.id, root_id=top.id)
+        low = on_stage.birth()._replace(parent_id=middle.id, root_id=a_run_id())
+        assert not lane.is_fenced(low)
+        lane.fence(top.id)
+        assert lane.is_fenced(top) and lane.is_fenced(middle) and not lane.is_fenced(low)
+        lane.hot.at_hand(middle.id).take(Loaded(born(middle, {}).run, {}, 0, 0))
+        assert lane.is_fenced(low) and not lane.is_fenced(on_stage.birth())
+        for number in range(FENCED_KEPT):
+            lane.fence(RunId(str(number)))
+        assert not lane.is_fenced(top)

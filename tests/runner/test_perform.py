@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext, EffectKind
 from tests.support.builders import a_question, an_effect
 from tests.support.driving import Driven
-from tests.support.running import Acted, Gate, Running, Script, Stage, always, running
+from tests.support.running import PATIENCE_S, Acted, Gate, Running, Script, Stage, always, running
 from tests.support.scripted import ScriptedProgram
 
 pytestmark = pytest.mark.anyio
@@ -356,3 +357,24 @@ async def test_two_branches_have_their_effects_in_flight_together(tmp_path: Path
         await gate.until_inside(2)
         gate.open()
         await on_stage.until(run_id)
+
+
+async def test_a_handler_that_ignores_its_cancel_is_dead_after_the_grace(tmp_path: Path) -> None:
+    """It is resumed no more, and the run's next effects have its room."""
+    asked = anyio.Event()
+
+    async def ignore(_effect: Effect, _context: EffectContext) -> Outcome:
+        asked.set()
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3_600)
+
+    stage = a_stage(ignore, config={"grace_s": 0.2, "effects_at_once": 1})
+    async with running(tmp_path, stage) as on_stage:
+        run_id = await on_stage.start()
+        await asked.wait()
+        await on_stage.send(run_id, "cancel")
+        await on_stage.until(run_id, Status.CANCELLED)
+        with anyio.fail_after(0.2 + 1 + PATIENCE_S):
+            await on_stage.rest()
+        assert on_stage.lane.performing == 0 and on_stage.lane.room.value == 1

@@ -93,6 +93,17 @@ async def test_a_dispatch_is_marked_once(store: Store) -> None:
     assert pending.dispatched_at == AT
 
 
+@pytest.mark.parametrize("above", ["parent_id", "root_id"])
+async def test_nothing_is_marked_below_a_run_that_is_cancelled(store: Store, above: str) -> None:
+    top = await a_driven_run(store.plane, Branches((Ask(),)), "top")
+    driven = Driven(store.plane, Branches((Do(EffectClass.ONCE),)))
+    await driven.bear(parent_id=top.id if above == "parent_id" else None, root_id=top.id)
+    await driven.deliver(Advance())
+    await top.deliver(Cancel())
+    key = driven.key("0.0")
+    assert not await store.plane.outbox.dispatch(driven.id, key, holder="me", at=AT)
+
+
 async def test_only_the_holder_marks_a_dispatch_and_only_while_it_is_wanted(store: Store) -> None:
     driven = await a_driven_run(store.plane, Branches((Do(EffectClass.ONCE),)))
     outbox, key = store.plane.outbox, driven.key("0.0")

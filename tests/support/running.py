@@ -40,6 +40,7 @@ from perdure.stores.outbox import Pending
 from perdure.stores.runs import Commit, Committed, Header
 from tests.support.scripted import Scene, ScriptedProgram
 
+LOOK_S: Final = 0.05
 PATIENCE_S: Final = 10.0  # of a test for what is sure to come
 PAST: Final = "2026-01-01T00:00:00.000000+00:00"
 FAR: Final = "2999-01-01T00:00:00.000000+00:00"
@@ -228,9 +229,15 @@ class Running:
                 await anyio.lowlevel.checkpoint()
 
     async def rest(self) -> None:
-        """Wait until the runner has nothing in hand."""
+        """Wait until the runner has nothing in hand. A run that was only let go is told of to nobody: looked for."""
+
+        def at_rest() -> bool:
+            return self.lane.rests() and not self.lane.hot.active()
+
         with anyio.fail_after(PATIENCE_S):
-            await self.lane.until(lambda: self.lane.rests() and not self.lane.hot.active())
+            while not at_rest():
+                with anyio.move_on_after(LOOK_S):
+                    await self.lane.until(at_rest)
 
     async def ledger(self, run_id: RunId) -> list[dict[str, Any]]:
         """The run's records as clients read them, each with what stands beside it under `detail`."""

@@ -158,7 +158,7 @@ def _ready(router: Router, control: ControlContext) -> Readiness:
 def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerConfig:
     return RunnerConfig(
         holder=holder_name(), lease_s=settings.lease_s, poll_s=settings.poll_s,
-        stop_s=settings.stop_s, runs_at_once=settings.runs_at_once,
+        grace_s=settings.grace_s, stop_s=settings.stop_s, runs_at_once=settings.runs_at_once,
         effects_at_once=settings.effects_at_once, probe=probe,
     )  # fmt: skip
 

@@ -21,5 +21,6 @@ class RunnerConfig:
     hot_idle_max: int = 256  # resting runs kept in memory, per plane
     slice_s: float = 0.005  # of a long fold between two looks at the world
     conflicts_max: int = 5  # decisions tried anew before giving an event back
+    grace_s: float = 5.0  # from the wish that a handler ends to its end by force
     stop_s: float = 3.0  # from the wish to stop to the cancelling of what is under way
     probe: Callable[[str], None] = no_probe

@@ -1,10 +1,18 @@
-"""Work begun at once: what ends without waiting for anything needs no timer to end it."""
+"""Work begun at once: what ends without waiting for anything needs no timer to end it.
 
+Work that is told to end and goes on waiting has a grace for that. After it the work is given up:
+nothing resumes it any more, whatever it had in mind.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Generator
+from contextlib import suppress
 from types import CoroutineType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+GRACE_S: Final = 5.0
 
 
 class Begun(Generator[Any, Any, T]):
@@ -13,14 +21,17 @@ class Begun(Generator[Any, Any, T]):
     To await it is to go on with it, once and in the same task, where it has not `ended`.
     """
 
-    __slots__ = ("_first", "_waits", "_work", "ended", "value")
+    __slots__ = ("_doom", "_doomed", "_first", "_grace_s", "_waits", "_work", "ended", "value")
 
     value: T  # what it came to, where it has ended
 
-    def __init__(self, work: Awaitable[T]) -> None:
+    def __init__(self, work: Awaitable[T], grace_s: float = GRACE_S) -> None:
         """Begin `work`; what it raises before its first wait is raised here."""
-        self._work = work if isinstance(work, CoroutineType) else _awaited(work)
+        self._work: Any = work if isinstance(work, CoroutineType) else _awaited(work)
         self._first, self.ended = True, False
+        self._grace_s = grace_s
+        self._doom: asyncio.TimerHandle | None = None
+        self._doomed = False
         try:
             self._waits = self._work.send(None)
         except StopIteration as end:
@@ -38,8 +49,28 @@ class Begun(Generator[Any, Any, T]):
         return self._work.send(value)
 
     def throw(self, *thrown: Any) -> Any:
-        """Tell the work what came of its wait, or that it is to end."""
-        return self._work.throw(*thrown)
+        """Tell the work what came of its wait, or that it is to end: then it may go on for a grace."""
+        if self._doomed:
+            raise self._given_up()
+        waits = self._work.throw(*thrown)
+        if self._doom is None and isinstance(thrown[-1], asyncio.CancelledError):
+            task, loop = asyncio.current_task(), asyncio.get_running_loop()
+            self._doom = loop.call_later(self._grace_s, self._end, task)
+        return waits
+
+    def _end(self, task: "asyncio.Task[Any] | None") -> None:
+        """The grace is over: the task is told once more, and the work is not asked."""
+        if task is not None and self._work.cr_frame is not None:
+            self._doomed = True
+            task.cancel()
+
+    def _given_up(self) -> asyncio.CancelledError:
+        """Leave the work for good; the task's own cancelling is taken back, since it was meant for the work."""
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
+        with suppress(RuntimeError):  # it goes on waiting even now, and nobody resumes it
+            self._work.close()
+        return asyncio.CancelledError()
 
 
 async def _awaited(work: Awaitable[T]) -> T:

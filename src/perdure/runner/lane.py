@@ -9,7 +9,19 @@ from anyio.abc import TaskGroup
 
 from perdure.clock import text_of
 from perdure.ids import RunId
-from perdure.kernel.model import Advance, Arrived, Decision, Due, Event, Open, Send, Wait
+from perdure.kernel.model import (
+    Advance,
+    Arrived,
+    Birth,
+    Decision,
+    Due,
+    Event,
+    Open,
+    Run,
+    Send,
+    Status,
+    Wait,
+)
 from perdure.registry.registry import Registry
 from perdure.runner.config import RunnerConfig
 from perdure.runner.events import event_of
@@ -18,6 +30,7 @@ from perdure.runtimes.context import RuntimeContext
 from perdure.stores.runs import Committed, Loaded
 
 LEASE_SHARE = 10  # of a lease's length, for which the same text serves
+FENCED_KEPT = 10_000  # runs whose cancel is remembered, until it has reached all below them
 TAKEN_KEPT = 10_000  # ids of messages delivered lately, so that a claim does not bring them again
 # Messages that another of their kind may have to go before: only the store knows whether one does.
 IN_TURN = ("hold", "release")
@@ -54,6 +67,7 @@ class Lane:
         self.closing = anyio.Event()
         self.closed = anyio.Event()
         self._delivered: dict[str, None] = {}
+        self._fenced: dict[RunId, None] = {}  # runs that are cancelled, or about to be
         self._lease, self._lease_made_at = "", float("-inf")
 
     def rests(self) -> bool:
@@ -174,6 +188,7 @@ class Lane:
         if self.stopping:
             return
         for committed in batch:
+            self._fence_if_cancelled(committed.decision.run)
             decision = committed.decision
             if decision.read_version == 0:
                 self._begin(decision)
@@ -194,10 +209,34 @@ class Lane:
         self.deliver(birth.run.id, Advance())
 
     def _pass_on(self, send: Send) -> None:
+        if send.kind == "cancel":
+            self.fence(send.to)
         if send.kind in IN_TURN:
             self.look_again()
         else:
             self.deliver(send.to, event_of(send.kind, send.key, send.body), send.id)
+
+    def _fence_if_cancelled(self, run: Run) -> None:
+        if run.status is Status.CANCELLED:
+            self.fence(run.id)
+
+    def fence(self, run_id: RunId) -> None:
+        """Begin no effect of a run and of those below it: its cancel is committed, and theirs are on their way."""
+        self._fenced[run_id] = None
+        while len(self._fenced) > FENCED_KEPT:
+            del self._fenced[next(iter(self._fenced))]
+
+    def is_fenced(self, birth: Birth) -> bool:
+        """Whether a run, or one above it as far as they are in hand, is behind a fence."""
+        if not self._fenced:
+            return False
+        above: Birth | None = birth
+        while above is not None:
+            if not self._fenced.keys().isdisjoint((above.id, above.parent_id, above.root_id)):
+                return True
+            hot = None if above.parent_id is None else self.hot.known(above.parent_id)
+            above = None if hot is None or hot.run is None else hot.run.birth
+        return False
 
     def keep_times(self, opened: Iterable[Open]) -> None:
         """Have the timers know when waits come due."""

@@ -35,7 +35,7 @@ class OutboxStore(Protocol):
         """Write down that a `once` effect is about to be performed, before it is.
 
         `False`, and nothing written, if it was marked before, is leased to another holder, its
-        run is held or has ended, or it is no longer wanted.
+        run is held or has ended, the run's parent or root is cancelled, or it is no longer wanted.
         """
         ...
 

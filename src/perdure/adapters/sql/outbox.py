@@ -34,12 +34,23 @@ _LEASE: Final = Rows(
     .values(holder=bindparam("holder"), lease_until=bindparam("lease_until")),
     ("holder", "lease_until", "_run", "_key"),
 )
+_ABOVE: Final = runs.alias("above")
+_FENCED: Final = (  # the run's parent or root is cancelled, and its own cancel is on its way
+    select(literal_column("1"))
+    .select_from(_ABOVE)
+    .where(
+        _ABOVE.c.id.in_([runs.c.parent_id, runs.c.root_id]),
+        _ABOVE.c.status == literal_column("'cancelled'"),
+    )
+    .correlate(runs)
+    .exists()
+)
 _DISPATCH: Final = Sql(
     update(outbox)
     .where(
         outbox.c.run
         == select(runs.c.pk)
-        .where(runs.c.id == bindparam("_run_id"), runs.c.held_at.is_(None))
+        .where(runs.c.id == bindparam("_run_id"), runs.c.held_at.is_(None), ~_FENCED)
         .scalar_subquery(),
         outbox.c.key == bindparam("_key"),
         outbox.c.holder == bindparam("_holder"),
