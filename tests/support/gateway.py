@@ -11,7 +11,7 @@ import httpx2
 import uvicorn
 from fastapi import FastAPI
 
-from perdure.adapters.sql.plane import PlaneConfig, Pools, SqlPlane, open_sqlite_plane
+from perdure.adapters.sql.plane import PlaneConfig, Pools, SqlPlane
 from perdure.api.acts import Recorder
 from perdure.api.app import create_app
 from perdure.api.collaborators import ApiSettings, Closing, Collaborators
@@ -40,6 +40,7 @@ from perdure.services.denials import Denials
 from tests.support.audited import audited
 from tests.support.drawing import a_bundle, a_flow, a_node, a_start, an_end
 from tests.support.egress import an_egress
+from tests.support.planes import PLACES
 
 TOKEN: Final = "a-token-of-a-test"
 BEARER: Final = {"authorization": f"Bearer {TOKEN}"}
@@ -59,6 +60,7 @@ class Options:
     runs: bool = True  # whether a runner moves the runs
     clock: Clock = field(default_factory=SystemClock)
     ready: Sequence[Any] = ()
+    database: str = "sqlite"
     credentials: Credentials | None = None  # instead of the one token
     control: ControlContext | None = None  # instead of one with chains alone
 
@@ -120,7 +122,7 @@ async def a_gateway(folder: Path, options: Options | None = None) -> AsyncGenera
     """A gateway over a fresh plane in `folder`."""
     options = options or Options()
     async with (
-        audited(folder / "control", clock=options.clock) as chains,
+        audited(folder / "control", options.database, options.clock) as chains,
         _a_runtime(folder, options, options.control or chains) as (runtime, runner),
     ):
         control = options.control or chains
@@ -171,9 +173,8 @@ async def _a_runtime(
         for lane in runner.lanes:
             lane.look_again()
 
-    plane: SqlPlane = await open_sqlite_plane(
-        folder,
-        PlaneConfig(on_commit=hub.committed, pools=pools, on_mail=mail, synchronous="NORMAL"),
+    plane: SqlPlane = await PLACES[options.database](folder).open(
+        PlaneConfig(on_commit=hub.committed, pools=pools, on_mail=mail, synchronous="NORMAL")
     )
     runtime = RuntimeContext(
         tenant=TenantId("default"), runtime=RuntimeId("admin"), plane=plane, hub=hub, registry=registry,

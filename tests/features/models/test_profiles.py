@@ -17,6 +17,7 @@ from perdure.stores.endpoints import EndpointRefused, Use
 from tests.support.gateway import Gateway, Options, a_gateway
 from tests.support.loopback import Call, Exchange, Loopback
 from tests.support.models import scripted
+from tests.support.planes import DATABASES
 
 pytestmark = pytest.mark.anyio
 
@@ -34,9 +35,10 @@ class AsBob(SingleToken):
         return BOB
 
 
-@pytest.fixture
-def options() -> Options:
-    return Options(features=[models_feature(ModelsConfig(), None)], runs=False)
+@pytest.fixture(params=DATABASES)
+def options(request: pytest.FixtureRequest) -> Options:
+    features = [models_feature(ModelsConfig(), None)]
+    return Options(features=features, runs=False, database=request.param)
 
 
 @pytest.fixture
