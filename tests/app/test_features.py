@@ -15,7 +15,7 @@ from perdure.registry.feature import Feature
 from tests.support.built import built
 
 pytestmark = pytest.mark.anyio
-SHIPPED = {"agents", "code", "echo", "flows", "models"}
+SHIPPED = {"agents", "code", "echo", "files", "flows", "models"}
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_the_shipped_ones_are_there(egress: Egress) -> None:
 
 
 async def test_some_may_be_left_out(egress: Egress) -> None:
-    assert set(names(egress, features_off="models, echo")) == {"agents", "code", "flows"}
+    assert set(names(egress, features_off="models, echo")) == {"agents", "code", "files", "flows"}
 
 
 async def test_one_that_is_not_there_cannot_be_left_out(egress: Egress) -> None:

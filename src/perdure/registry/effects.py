@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from perdure.clock import Clock
@@ -35,6 +36,7 @@ class EffectContext(NamedTuple):
     plane: Plane
     publish: Callable[[Delta], None]
     endpoints: Opener = NOWHERE
+    workspaces: Path | None = None  # where trees of runs have their files, each by its root's id
 
 
 EffectHandler = Callable[[Effect, EffectContext], Awaitable[Outcome]]
