@@ -58,7 +58,9 @@ FIELDS: Final[Mapping[str, Kinds]] = {
     "workflow_id": (WORKFLOW,),
 } | dict.fromkeys(
     (
-        "access", "action", "after", "all_versions", "allowed_models", "api_key", "base_url",
+        "access", "action", "artifact_kind", "content_type", "filename", "if-range", "include_stats", "modality",
+        "node_id", "order", "order_by", "query", "range", "render_kind", "semantic_kind", "source_path", "tags",
+        "after", "all_versions", "allowed_models", "api_key", "base_url",
         "capabilities", "clear_api_key", "client_id", "code", "confirm_runtime_id", "created_after", "created_before",
         "cursor", "delete_data", "deltas", "description", "edges", "entryNode", "detail", "display_name", "email", "enabled",
         "expires_at", "force", "function_name", "heartbeat_s", "include_deprecated", "include_drafts",

@@ -42,7 +42,9 @@ def request_of(asked: Asked, values: Values, person: Person) -> Request:
     if row.body is not None:
         more["json"] = _body(row.body, _of("body", given), person)
     if "file" in given:
-        more["files"] = file_of(bundle_named(given["file"]))
+        more["files"] = file_of(given["file"], bundle_named(given["file"]))
+        fields = {name: it for name, it in given.items() if "." not in name and name != "file"}
+        more |= {"data": fields} if fields else {}
     return Request(row.method, path, more)
 
 

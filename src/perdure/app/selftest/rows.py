@@ -105,6 +105,10 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"GET {OF_RUN}/artifacts"),
     Row(f"GET {OF_RUN}/artifacts/{{artifact_id}}"),
     Row(f"GET {OF_RUN}/artifacts/{{artifact_id}}/content"),
+    Row("GET /artifacts/search", lists=False),
+    Row("GET /artifacts/stats", lists=False),
+    Row("POST /attachments/upload", needs=["file", "session_id"], known=False),
+    Row("GET /workspace/policy"),
     # --- bundles
     Row("GET /bundles"),
     Row("POST /bundles/upload", new=["file"]),

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cache
 from secrets import randbelow
 from typing import Any, Final
 
@@ -98,29 +99,32 @@ async def a_bundle(things: Things) -> None:
     """Install a bundle with a flow of its own names."""
     name, flow_id = new_name("bundle"), new_name("flow")
     version = f"1.{randbelow(10**9)}.{randbelow(10**9)}"
-    bundle = bundle_named(name, version, flow_id)
-    await things.send("POST", "/bundles/upload", files=file_of(bundle))
+    content = bundle_named(name, version, flow_id)
+    await things.send("POST", "/bundles/upload", files=file_of(name, content))
     things.have({kinds.BUNDLE: name, kinds.VERSION: version, kinds.FLOW: flow_id})
 
 
-def bundle_named(name: str, version: str = "1.0.0", flow_id: str = FLOW) -> Bundle:
-    """A bundle of this id with one flow, which asks."""
+@cache
+def asking() -> Bundle:
+    """The shipped bundle with the flow that asks."""
     shipped = (read_bundle(content) for content in shipped_bundles())
-    bundle = next(it for it in shipped if FLOW in it.flows)
-    told = write_manifest(bundle.manifest) | {
+    return next(it for it in shipped if FLOW in it.flows)
+
+
+def bundle_named(name: str, version: str = "1.0.0", flow_id: str = FLOW) -> bytes:
+    """A bundle of this id with one flow, which asks."""
+    told = write_manifest(asking().manifest) | {
         "bundle_id": name, "bundle_version": version, "default_entrypoint": flow_id,
         "flows": {flow_id: f"flows/{flow_id}.json"},
         "entrypoints": [{"flow_id": flow_id, "name": flow_id, "description": "", "interfaces": []}],
     }  # fmt: skip
-    flow: dict[str, Json] = bundle.flows[FLOW] | {"id": flow_id, "name": flow_id}
-    packed = pack_bundle(read_manifest(told), {flow_id: flow}, {})
-    return read_bundle(packed)
+    flow: dict[str, Json] = asking().flows[FLOW] | {"id": flow_id, "name": flow_id}
+    return pack_bundle(read_manifest(told), {flow_id: flow}, {})
 
 
-def file_of(bundle: Bundle) -> dict[str, Any]:
+def file_of(name: str, content: bytes) -> dict[str, Any]:
     """A bundle as the form that uploads it."""
-    content = pack_bundle(bundle.manifest, bundle.flows, bundle.assets)
-    return {"file": (bundle.file_name, content, "application/zip")}
+    return {"file": (f"{name}.flow", content, "application/zip")}
 
 
 async def a_run(things: Things) -> None:
@@ -196,7 +200,7 @@ async def a_profile(things: Things) -> None:
 
 async def a_drawing(things: Things) -> None:
     """Begin to draw a flow, and name in it one that nobody has."""
-    flow: Json = bundle_named(new_name("bundle")).flows[FLOW]
+    flow: Json = asking().flows[FLOW]
     body = {"name": new_name("drawing"), "nodes": flow["nodes"], "edges": flow["edges"]}
     made = await things.send("POST", "/visualflows", body)
     things.have({kinds.DRAWING: made["id"]})
