@@ -15,7 +15,7 @@ from perdure.registry.feature import Feature
 from tests.support.built import built
 
 pytestmark = pytest.mark.anyio
-SHIPPED = {"agents", "code", "echo", "files", "flows", "models"}
+SHIPPED = {"agents", "code", "echo", "files", "flows", "models", "schedules"}
 
 
 @pytest.fixture
@@ -48,11 +48,19 @@ async def test_the_shipped_ones_are_there(egress: Egress) -> None:
 
 
 async def test_some_may_be_left_out(egress: Egress) -> None:
-    assert set(names(egress, features_off="models, echo")) == {"agents", "code", "files", "flows"}
+    assert set(names(egress, features_off="models, echo")) == {
+        "agents",
+        "code",
+        "files",
+        "flows",
+        "schedules",
+    }
 
 
 async def test_one_that_is_not_there_cannot_be_left_out(egress: Egress) -> None:
-    with pytest.raises(Invalid, match=r"no feature 'flow' .* agents, code, echo, flows, models"):
+    with pytest.raises(
+        Invalid, match=r"no feature 'flow' .* agents, code, echo, flows, models, schedules"
+    ):
         features_of(read_settings(features_off="flow"), egress)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from perdure.api.app import create_app, routes_of
 from perdure.api.collaborators import Collaborators
 from perdure.api.problems import kinds
-from perdure.features import echo, flows
+from perdure.features import echo, flows, schedules
 from perdure.features.agents.feature import agents_feature
 from perdure.features.code.bounds import CodeBounds
 from perdure.features.code.feature import code_feature
@@ -84,6 +84,7 @@ def an_app() -> Any:
         code_feature(Sandbox(CodeBounds())),
         echo.FEATURE,
         flows.FEATURE,
+        schedules.FEATURE,
         models_feature(read_config({}), None),
     )
     registry = registry_of(features, RULES)

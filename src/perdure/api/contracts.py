@@ -46,6 +46,12 @@ LEDGER: Final[Mapping[str, At]] = {
     "batch": At("POST", "/runs/ledger/batch"),
     "stream": At("GET", "/runs/{run_id}/ledger/stream", {"transport": "sse"}),
 }
+SCHEDULES: Final[Mapping[str, At]] = {
+    "list": At("GET", "/schedules"),
+    "summary": At("GET", "/schedules/{schedule_id}"),
+    "occurrences": At("GET", "/schedules/{schedule_id}/occurrences"),
+    "preview": At("GET", "/schedules/{schedule_id}/preview"),
+}
 ARTIFACTS: Final[Mapping[str, At]] = {
     "list": At("GET", "/runs/{run_id}/artifacts"),
     "search": At("GET", "/artifacts/search"),
@@ -111,7 +117,7 @@ CATALOG: Final = {
 
 def absent_in(actions: Actions) -> re.Pattern[str]:
     """The paths of contracts that no route keeps: what is asked there belongs to an absent feature."""
-    tables = (RUNS, LEDGER, ARTIFACTS, BUNDLES, WORKSPACE, DISCOVERY, PROFILES)
+    tables = (RUNS, SCHEDULES, LEDGER, ARTIFACTS, BUNDLES, WORKSPACE, DISCOVERY, PROFILES)
     places = [at.path for table in tables for at in table.values()]
     places += [
         at.path
@@ -162,6 +168,7 @@ class _Asked:
     ) -> None:
         self._actions, self._principal, self._rules = actions, principal, collaborators.rules
         self._registry = collaborators.registry
+        self.attachment_bytes_max: Final = collaborators.settings.attachment_bytes_max
 
     def holds(self, at: At) -> bool:
         """Whether the contract holds."""
@@ -213,9 +220,10 @@ def _common(asked: _Asked) -> dict[str, Json]:
     upload = asked.one(UPLOAD)
     return {
         "runs": asked.all(RUNS),
+        "schedules": asked.all(SCHEDULES),
         "ledger": asked.all(LEDGER),
         "artifacts": asked.all(ARTIFACTS),
-        "attachments": {"upload": upload, "max_upload_bytes": 0},
+        "attachments": {"upload": upload, "max_upload_bytes": asked.attachment_bytes_max},
         "workspace": {
             "policy_endpoint": PREFIX + POLICY.path if asked.holds(POLICY) else None,
             **asked.all(WORKSPACE),

@@ -142,7 +142,7 @@ async def _of_the_protocol(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, GatewayError):
         return answer_to(error.__cause__, instance_of(request))
     status: int = getattr(error, "status_code", 400)
-    if status == 404 and request.app.state.absent.fullmatch(request.scope["path"]):
+    if status in (404, 405) and request.app.state.absent.fullmatch(request.scope["path"]):
         return answer_to(errors.FeatureAbsent(), instance_of(request))
     response = answer(PROTOCOL[status], PROTOCOL[status].title, instance_of(request))
     if status == 405:

@@ -36,6 +36,7 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
         echo.FEATURE,
         files.FEATURE,
         flows.FEATURE,
+        schedules.FEATURE,
         models_feature(config, embedded),
         *_installed(),
     )

@@ -37,6 +37,7 @@ from perdure.services.schedules import OCCURRENCE, SCHEDULE
 LATE: Final = timedelta(minutes=1)  # what starts later than this was caught up
 RUNNING_MAX: Final = 500  # occurrences at once
 BUFFER_MAX: Final = 1_000  # planned times that wait for the ones before
+BACKFILL_MAX: Final = 1_000  # planned times that are to be made up for
 EACH_MAX: Final = 1_000  # skips in a row with a record of their own; the rest of the row has one
 PER_MOVE: Final = 25  # planned times judged in one move
 TIMER: Final = "timer"

@@ -143,14 +143,15 @@ def start_of(text: str | None, timezone: str, now: datetime) -> datetime | None:
     """When it is to begin; `None` for at once. A time without an offset is of the schedule's zone."""
     if text is None or text.strip().lower() in ("", "now"):
         return None
-    return _time(text, "start_at", timezone)
+    return time_in(text, "start_at", timezone)
 
 
 def _until(text: str | None, timezone: str) -> str | None:
-    return None if text is None else text_of(_time(text, "repeat_until", timezone))
+    return None if text is None else text_of(time_in(text, "repeat_until", timezone))
 
 
-def _time(text: str, field: str, timezone: str) -> datetime:
+def time_in(text: str, field: str, timezone: str) -> datetime:
+    """Read a time; without an offset it is of the zone. Raises `Unfit`, which names the field."""
     zone = zone_of(timezone)
     try:
         at = datetime.fromisoformat(text.strip())
