@@ -7,7 +7,7 @@ from typing import Final
 from perdure.adapters.egress import Egress
 from perdure.app.settings import Settings, models_folder, variables
 from perdure.errors import Invalid
-from perdure.features import echo, files, flows
+from perdure.features import echo, files, flows, schedules
 from perdure.features.agents.feature import agents_feature
 from perdure.features.code.bounds import CodeBounds
 from perdure.features.code.feature import code_feature
