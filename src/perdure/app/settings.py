@@ -195,11 +195,11 @@ class Settings(BaseSettings):
         15.0, "how long a process holds an effect without renewing, in seconds", gt=0
     )
     poll_s: float = _setting(20.0, "the runner's slow look at the store, in seconds", gt=0)
-    stop_s: float = _setting(
-        3.0, "how long effects under way may take to end at a stop, in seconds", ge=0
     grace_s: float = _setting(
         5.0, "how long an effect that is to end may take for it, in seconds", ge=0
     )
+    stop_s: float = _setting(
+        3.0, "how long effects under way may take to end at a stop, in seconds", ge=0
     )
     runs_at_once: int = _setting(256, "runs of one plane driven side by side", ge=1)
     effects_at_once: int = _setting(1_024, "effects of one plane performed side by side", ge=1)
