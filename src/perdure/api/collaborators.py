@@ -37,6 +37,8 @@ class ApiSettings:
     allowed_origins: tuple[str, ...] = ("http://localhost:*", "http://127.0.0.1:*")
     body_bytes_max: int = 256_000
     upload_bytes_max: int = 75 * MIB
+    attachment_bytes_max: int = 25 * MIB
+    artifact_quota_bytes: int = 10 * 1024 * MIB  # of all artifacts of one runtime
     upload_slack_bytes: int = 2 * MIB  # for what a form adds to its file
     requests_at_once: int = 512
     streams_at_once: int = 2_000

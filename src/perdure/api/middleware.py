@@ -27,6 +27,7 @@ from perdure.runtimes.limits import Meter
 
 log: Final = structlog.get_logger("perdure.access")
 
+ATTACHMENTS: Final = f"{PREFIX}/attachments/upload"
 SIGN_IN: Final = f"{PREFIX}/session/login"
 
 
@@ -167,6 +168,8 @@ class Gate:
 
     def _bytes_max(self, path: str) -> int:
         settings = self._settings
+        if path == ATTACHMENTS:
+            return settings.attachment_bytes_max + settings.upload_slack_bytes
         if path.endswith("/upload"):
             return settings.upload_bytes_max + settings.upload_slack_bytes
         return settings.body_bytes_max

@@ -195,6 +195,8 @@ def _api_settings(settings: Settings) -> ApiSettings:
         lockout_max_s=settings.lockout_max_s,
         body_bytes_max=settings.max_body_bytes,
         upload_bytes_max=settings.max_bundle_bytes,
+        attachment_bytes_max=settings.max_attachment_bytes,
+        artifact_quota_bytes=settings.artifact_quota_bytes,
         requests_at_once=settings.max_concurrency,
         streams_at_once=settings.max_streams,
         on_loopback=settings.host in LOCAL_HOSTS,

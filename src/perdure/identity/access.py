@@ -78,6 +78,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "command:send": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
     "command:read": rule(USER, ADMIN),
     "artifact:read": rule(USER, ADMIN),
+    "artifact:write": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
     "audit:read": rule(ADMIN),
     "audit:own": rule(USER, ADMIN),
     "discovery:read": rule(USER, ADMIN, own=True),

@@ -10,6 +10,7 @@ from perdure.kernel.values import Json
 
 VALUE: Final = "value"  # the kind of a value that was too large for its cell
 ATTACHMENT: Final = "attachment"  # the kind of what somebody sent
+TAGS_MAX: Final = 8  # that one search asks for
 MODALITIES: Final = ("text", "image", "audio", "video")
 TEXTS: Final = frozenset({"application/json", "application/xml", "application/x-ndjson", "application/yaml"})  # fmt: skip
 RENDERED: Final[Mapping[str, str]] = {

@@ -1,6 +1,9 @@
 """Bytes that come piece by piece: nothing of them is there until all of them are."""
 
 import os
+import signal
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -80,3 +83,19 @@ def test_nobody_has_to_close_it(folder: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     del received
     assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from perdure.adapters.disk.content import ContentFolder
+received = ContentFolder(Path(sys.argv[1])).receive()
+received.write(b"x" * 1_000_000)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
+    died = subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert files(tmp_path) == []

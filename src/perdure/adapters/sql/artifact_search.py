@@ -14,9 +14,8 @@ from perdure.adapters.sql.encode import dumps, loads
 from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import artifacts
 from perdure.errors import Invalid
-from perdure.stores.artifacts import Artifact, ArtifactPage, ArtifactQuery, Counted
+from perdure.stores.artifacts import TAGS_MAX, Artifact, ArtifactPage, ArtifactQuery, Counted
 
-TAGS_MAX: Final = 8  # of one query
 GROUPS_MAX: Final = 10_000  # combinations of sorts that are counted
 FACET_MAX: Final = 100  # values of one facet that are told, the most frequent
 FACETS: Final = ("kind", "render", "modality", "content_type", "workflow_id", "node_id")
