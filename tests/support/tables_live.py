@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import anyio
 
@@ -31,6 +31,7 @@ from tests.support.planes import PLACES
 from tests.support.running import NoHttp, Running, Signal, Stage
 from tests.support.tables import DUE, Performers, Row, Table, come_to
 
+PATIENCE_S: Final = 200.0  # for a loaded machine: all of it takes some seconds
 Cases = Mapping[str, tuple[Table, Row]]
 
 
@@ -97,9 +98,11 @@ async def _live(running: Running, seen: Seen, birth: Birth, row: Row) -> None:
         if answer is not DUE:
             nth = answered[node] = answered.get(node, 0) + 1
             waits = (birth.id, node)
-            await seen.moved.until(lambda w=waits, n=nth: len(seen.opened.get(w, ())) >= n, 60.0)  # type: ignore[misc]  # defaults are no types
+            await seen.moved.until(
+                lambda w=waits, n=nth: len(seen.opened.get(w, ())) >= n, PATIENCE_S
+            )  # type: ignore[misc]  # defaults are no types
             await running.send(birth.id, "resume", seen.opened[waits][-1], answer)
-    await seen.moved.until(lambda: birth.id in seen.ended, 60.0)
+    await seen.moved.until(lambda: birth.id in seen.ended, PATIENCE_S)
 
 
 async def _came(running: Running, run_id: RunId) -> Came:

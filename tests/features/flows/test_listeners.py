@@ -214,6 +214,7 @@ TICKED = table(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.timeout(240)
 async def test_listeners_on_a_real_plane(database: str, tmp_path: Path) -> None:
     cases = cases_of({"event": [ANSWERED], "schedule": [TICKED]})
     came = await lived(database, tmp_path, bundle_of(cases), cases)

@@ -71,6 +71,7 @@ def test_a_row_by_hand(case: str) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.timeout(240)
 async def test_all_rows_on_a_real_plane(database: str, tmp_path: Path) -> None:
     came = await lived(database, tmp_path, BUNDLE, CASES)
     assert came.keys() == CASES.keys()
