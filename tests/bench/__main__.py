@@ -12,11 +12,13 @@ from tests.bench import (
     audit,
     beside_dbos,
     beside_restate,
+    control,
     environment,
     idle,
     isolation,
     latency,
     machine,
+    loops,
     raw,
     replay,
     sleepers,
@@ -42,6 +44,8 @@ ALONE = {
     "replay": replay.measure,
     "audit": audit.measure,
     "isolation": isolation.measure,
+    "loops": loops.measure,
+    "control": control.measure,
     "steps": steps.measure,
 }
 # Each has `contestants(bench, dsn) -> list[Contestant]`.

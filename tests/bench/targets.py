@@ -32,6 +32,12 @@ TARGETS = (
            "Perdure, SQLite, 100 at once", "DBOS, SQLite as it comes", 10.0),
     Target("steps/s beside Restate, both over HTTP, 100 clients",
            "Perdure, 10-effect runs over HTTP, 100 at once", "Restate", 1.5),
+    Target("time of a late pass of a loop over 10,000 items", "a pass of a loop over 10,000 items, late: time", "a pass of a loop", 1.2, False),
+    Target("bytes of a late pass of a loop over 10,000 items", "a pass of a loop over 10,000 items, late: written", "a pass of a loop", 1.2, False),
+    Target("time of a late turn of a conversation of 1,000", "a turn of a conversation of 1,000, late: time", "a turn of", 1.2, False),
+    Target("bytes of a late turn of a conversation of 1,000", "a turn of a conversation of 1,000, late: written", "a turn of", 1.2, False),
+    Target("a cancel is acknowledged in 200 ms, p95", "a cancel is acknowledged", "200 ms", 1.0, False),
+    Target("everybody's p95 while code never ends", "a start and a list of runs, p95, while", "a start and a list", 1.2, False),
     Target("time of a step late in a long run over one early", "one step, around", "one step, around", 1.2, False),
     Target("one-effect run over HTTP beside Restate, p50", "Perdure, p50", "Restate, p50", 1.0, False),
 )  # fmt: skip
