@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ class Gateway:
     up_after: float  # seconds from the start of the process to the first 200
 
 
-def environment(folder: Path, port: int) -> dict[str, str]:
+def environment(folder: Path, port: int, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Only what the server needs, so that nothing of this shell reaches it."""
     return {
         "PATH": os.environ["PATH"],
@@ -44,19 +44,22 @@ def environment(folder: Path, port: int) -> dict[str, str]:
         "PERDURE_AUTH_TOKEN": TOKEN,
         "PERDURE_EMBEDDED_MODEL": "false",
         "PERDURE_LOG_LEVEL": "warning",
+        **(more or {}),
     }
 
 
 @contextmanager
-def gateway(bench: Bench, folder: Path | None = None) -> Iterator[Gateway]:
-    """A server on an empty data directory, or on the one in `folder`."""
+def gateway(
+    bench: Bench, folder: Path | None = None, more: Mapping[str, str] | None = None
+) -> Iterator[Gateway]:
+    """A server on an empty data directory, or on the one in `folder`, with `more` settings."""
     with TemporaryDirectory(dir=bench.scratch) as name:
         (port,), home = free_ports(1), folder or Path(name)
         command = [str(Path(sys.executable).with_name("perdure")), "serve"]
         begin = perf_counter()
         with (home / "log").open("ab") as log:
             program = subprocess.Popen(
-                command, cwd=ROOT, env=environment(home, port), stdout=log, stderr=log
+                command, cwd=ROOT, env=environment(home, port, more), stdout=log, stderr=log
             )
         try:
             until_healthy(program, port, home / "log")

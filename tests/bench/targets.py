@@ -39,6 +39,17 @@ TARGETS = (
     Target("a cancel is acknowledged in 200 ms, p95", "a cancel is acknowledged", "200 ms", 1.0, False),
     Target("everybody's p95 while code never ends", "a start and a list of runs, p95, while", "a start and a list", 1.2, False),
     Target("time of a step late in a long run over one early", "one step, around", "one step, around", 1.2, False),
+    Target("bearer check among 10,000 users, SQLite", "a bearer check, SQLite, 10,000", "a bearer check, SQLite, 10 ", 1.2, False),
+    Target("bearer check among 10,000 users, Postgres",
+           "a bearer check, Postgres, 10,000", "a bearer check, Postgres, 10 ", 1.2, False),
+    Target("sign-in among 10,000 users, SQLite", "a sign-in, SQLite, 10,000", "a sign-in, SQLite, 10 ", 1.2, False),
+    Target("sign-in among 10,000 users, Postgres", "a sign-in, Postgres, 10,000", "a sign-in, Postgres, 10 ", 1.2, False),
+    Target("memory that 10,000 runtimes at rest add, SQLite", "10,000 at rest, SQLite: added memory", "50 MiB", 1.0, False),
+    Target("memory that 1,000 runtimes at rest add, Postgres", "1,000 at rest, Postgres: added memory", "50 MiB", 1.0, False),
+    Target("delay of a model's step while another has 10,000 runs queued",
+           "a step of 500 ms, while", "a step of 500 ms, alone", 2.0, False),
+    Target("delay of a tool's step while another has 10,000 runs queued",
+           "a step of 50 ms, while", "a step of 50 ms, alone", 2.0, False),
     Target("one-effect run over HTTP beside Restate, p50", "Perdure, p50", "Restate, p50", 1.0, False),
 )  # fmt: skip
 

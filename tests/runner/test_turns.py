@@ -1,6 +1,7 @@
 """Planes on one runner take turns: the order of what is begun, and not how long it takes."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -13,7 +14,7 @@ from perdure.kernel.model import Advance, Event, Ok
 from perdure.kernel.program import Done, Moment, Move, View
 from perdure.runner.config import RunnerConfig
 from perdure.runner.runner import Runner
-from perdure.runner.turns import TURN, Turns
+from perdure.runner.turns import SIDE_BY_SIDE, TURN, Turns
 from perdure.runtimes.limits import RuntimeLimits
 from perdure.stores.runs import Commit
 from tests.support.builders import an_effect
@@ -34,7 +35,7 @@ from tests.support.scripted import ScriptedProgram
 
 pytestmark = pytest.mark.anyio
 
-MANY = 100
+MANY, VERY_MANY = 100, 10_000
 ACTING: Script = {"begin": Move(effects=(an_effect(),)), "a": Move(end=Done("done"))}
 
 
@@ -43,10 +44,12 @@ class Noting:
 
     def __init__(self, order: list[str]) -> None:
         self.order = order
+        self.seen: Callable[[], None] = lambda: None
 
     def next(self, cells: View, event: Event, moment: Moment) -> Move:
         """Note, and end."""
         self.order.append(str(cells["in/who"]))
+        self.seen()
         return Move(end=Done("done"))
 
 
@@ -67,6 +70,30 @@ async def test_one_among_others_pauses_after_each_turn() -> None:
     assert len(passed) == TURN
 
 
+def test_one_among_others_has_fewer_driven_side_by_side() -> None:
+    """However many it may have alone: what the others wait for is what it has in hand."""
+    alone, shared = Turns(["alone"]), Turns(["one", "other"])
+    assert (alone.at_once(256), shared.at_once(256)) == (256, SIDE_BY_SIDE)
+    assert shared.at_once(4) == 4
+
+
+async def test_no_more_than_that_are_driven_while_others_are_open(tmp_path: Path) -> None:
+    """A hundred runs are queued at once; how many were driven side by side is looked at in each."""
+    running_then: list[int] = []
+    noting = Noting([])
+    async with running_together(tmp_path, Stage({"run": noting}), "alice", "bob") as (alice, _bob):
+        with anyio.fail_after(20):
+            while not alice.lane.idle():
+                await anyio.sleep(0.001)
+        runs = [await born_unheard(alice, "alice") for _ in range(MANY)]
+        noting.seen = lambda: running_then.append(alice.lane.running)
+        for run_id in runs:
+            alice.lane.deliver(run_id, Advance())
+        for run_id in runs:
+            await alice.until(run_id)
+    assert len(running_then) == MANY and max(running_then) <= SIDE_BY_SIDE
+
+
 async def born_unheard(on_stage: Running, who: str) -> RunId:
     """A run that is born, and that the lane has not heard of."""
     on_stage.lane.stopping = True
@@ -79,20 +106,32 @@ async def born_unheard(on_stage: Running, who: str) -> RunId:
 
 async def test_a_plane_with_much_to_begin_lets_another_begin_after_one_turn(tmp_path: Path) -> None:
     """A hundred runs of one are queued before the single run of the other."""
+    await one_beside_many(tmp_path, MANY)
+
+
+@pytest.mark.soak
+async def test_a_plane_with_very_much_to_begin_lets_another_begin_after_one_turn(
+    tmp_path: Path,
+) -> None:
+    await one_beside_many(tmp_path, VERY_MANY)
+
+
+async def one_beside_many(tmp_path: Path, many: int) -> None:
+    """Alice's runs are queued before Bob's single one, which begins within two turns."""
     order: list[str] = []
     async with running_together(tmp_path, Stage({"run": Noting(order)}), "alice", "bob") as planes:
         alice, bob = planes
         with anyio.fail_after(5):
             while not all(it.lane.idle() for it in planes):
                 await anyio.sleep(0.001)
-        runs = [await born_unheard(alice, "alice") for _ in range(MANY)]
+        runs = [await born_unheard(alice, "alice") for _ in range(many)]
         single = await born_unheard(bob, "bob")
         for run_id in runs:
             alice.lane.deliver(run_id, Advance())
         bob.lane.deliver(single, Advance())
         for on_stage, run_id in [(bob, single), *((alice, run_id) for run_id in runs)]:
             await on_stage.until(run_id)
-    assert len(order) == MANY + 1
+    assert len(order) == many + 1
     assert order.index("bob") <= 2 * TURN
 
 

@@ -121,7 +121,7 @@ class Runner:
     async def _driving(self, lane: Lane) -> None:
         turns = Turns(self.lanes)
         while True:
-            while lane.ready and lane.running < lane.runs_at_once:
+            while lane.ready and lane.running < turns.at_once(lane.runs_at_once):
                 hot = lane.ready.popleft()
                 lane.running += 1
                 self._start(self._carry, lane, hot)
