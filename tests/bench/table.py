@@ -24,6 +24,12 @@ and calls a Python service. Sleeping runs wait for a time; late is when the next
 From commit to client is from the writer's own clock after the commit to the bytes at a socket in
 another process of this machine.
 
+Who comes in is asked of the services in this process, in stores of few and of many users, in turns. Runtimes
+at rest are users and planes of a `perdure serve` for whom nobody asks; on SQLite the planes of the first
+200 lie on disk, and the others are rows, as all are on Postgres. One principal beside another: from the
+start of a single run to its first outcome on disk, while another plane of the same process works at its
+queue; "at work" is what the process spent of the processor in that time beyond what it spends alone.
+
 "Load before" is the system's load average at the beginning: on two processors, more than two means
 that others were at work, that the disk was shared with them, and that all bare values are too low.
 """
