@@ -97,3 +97,12 @@ def test_an_attempt_tells_what_it_came_to() -> None:
     """Each outcome in one word."""
     told = [attempt_of(1, "a", "b", outcome)["outcome"] for outcome in (Ok(1), Unknown("x"))]
     assert told == ["ok", "unknown"]
+
+
+def test_an_effect_may_say_how_long_to_wait_itself() -> None:
+    """From the second try on twice as long, up to the longest of its kind or its own first."""
+    busy, own = Failed("busy", retryable=True), effect(attempts_max=9)._replace(backoff_s=0.5)
+    slow = own._replace(backoff_s=60.0)
+    delays = [after(own, KIND, busy, tries, 0.5) for tries in (1, 2, 5)]
+    assert delays == [Again(it, undo_dispatch=True) for it in (0.5, 1.0, 4.0)]
+    assert after(slow, KIND, busy, 3, 0.5) == Again(60.0, undo_dispatch=True)

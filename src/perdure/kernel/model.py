@@ -74,6 +74,7 @@ class Effect(NamedTuple):
     stub: Json = (
         None  # the outcome that it comes to without being performed, as `rt/held` keeps one
     )
+    backoff_s: float | None = None  # before the second try, and then twice as long from try to try
 
 
 class Wait(NamedTuple):

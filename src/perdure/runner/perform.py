@@ -71,7 +71,7 @@ async def _in_turn(
         if _held(hot):
             await _leave(lane, pending)
             return None
-        if lane.stopping or hot.under_way[pending.key].given_up:
+        if lane.stopping or hot.under_way[pending.key].given_up or lane.is_fenced(run.birth):
             return None
         return await _tried(lane, hot, run, pending, kind)
     finally:
@@ -105,7 +105,7 @@ async def _tried(
             dispatched_at = text_of(began)
             if not await _marked(lane, hot, pending, dispatched_at):
                 return None
-        begun = _begun(kind, pending, context)
+        begun = _begun(kind, pending, context, lane.config.grace_s)
         outcome = (
             await _ended(begun, kind, pending, under_way) if isinstance(begun, Begun) else begun
         )
@@ -129,7 +129,9 @@ async def _tried(
 async def _marked(lane: Lane, hot: HotRun, pending: Pending, at: str) -> bool:
     """Mark an effect as dispatched; `False` where it is not to be performed now."""
     if await _dispatched(lane, pending, at):
-        return not hot.under_way[pending.key].given_up
+        run = hot.run
+        fenced = run is not None and lane.is_fenced(run.birth)
+        return not (hot.under_way[pending.key].given_up or fenced)
     await lane.until(
         lambda: not hot.driving
     )  # a hold in the store is about to be known here as well
@@ -160,12 +162,14 @@ async def _dispatched(lane: Lane, pending: Pending, at: str) -> bool:
     return marked
 
 
-def _begun(kind: EffectKind, pending: Pending, context: EffectContext) -> Outcome | Begun[Outcome]:
+def _begun(
+    kind: EffectKind, pending: Pending, context: EffectContext, grace_s: float
+) -> Outcome | Begun[Outcome]:
     """Call the handler: what it waits for is still to be awaited; where it waits for nothing, its outcome."""
     effect = pending.effect
     with containing("effect", kind=effect.kind, key=pending.key) as contained:
         try:
-            begun = Begun(kind.handle(effect, context))
+            begun = Begun(kind.handle(effect, context), grace_s)
             return _kept(begun.value) if begun.ended else begun
         except asyncio.CancelledError as ended:
             raise HandlerEnded from ended  # by its own doing: it has not waited for anything yet

@@ -28,19 +28,24 @@ def after(
     left = tries < (effect.attempts_max or kind.attempts_max)
     match outcome:
         case Failed(retryable=True, retry_after_s=wished) if left:
-            return Again(_delay(kind, tries, chance, wished), undo_dispatch=True)
+            return Again(_delay(effect, kind, tries, chance, wished), undo_dispatch=True)
         case Unknown() if effect.effect_class in REPEATABLE and left:
-            return Again(_delay(kind, tries, chance, None), undo_dispatch=False)
+            return Again(_delay(effect, kind, tries, chance, None), undo_dispatch=False)
         case Unknown(detail=detail) if effect.effect_class in REPEATABLE:
             return Failed("unknown_outcome", f"{detail} (after {tries} tries)")
         case _:
             return outcome
 
 
-def _delay(kind: EffectKind, tries: int, chance: float, wished: float | None) -> float:
+def _delay(
+    effect: Effect, kind: EffectKind, tries: int, chance: float, wished: float | None
+) -> float:
     if wished is not None:
         return float(min(max(wished, 0.0), 3_600.0))
-    grown = min(kind.backoff_s * 2.0 ** (tries - 1), kind.backoff_max_s)
+    first, most = kind.backoff_s, kind.backoff_max_s
+    if effect.backoff_s is not None:
+        first, most = effect.backoff_s, max(effect.backoff_s, most)
+    grown = min(first * 2.0 ** (tries - 1), most)
     return float(grown * (0.5 + chance))
 
 

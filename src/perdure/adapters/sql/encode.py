@@ -21,6 +21,7 @@ def effect_bytes(entry: Open, effect: Effect) -> bytes:
     return dumps([
         entry.step_id, entry.seq, entry.at, effect.kind, effect.payload, effect.tag, effect.node_id,
         effect.effect_class, effect.result_key, effect.timeout_s, effect.attempts_max, effect.stub,
+        effect.backoff_s,
     ])  # fmt: skip
 
 

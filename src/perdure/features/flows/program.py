@@ -31,6 +31,7 @@ from perdure.features.flows.control import (
 from perdure.features.flows.entries import entry_name
 from perdure.features.flows.evaluate import ComputeFault, computed, resolved
 from perdure.features.flows.faults import VALUE_ERRORS, BoundReached, NodeFault, PlanFault
+from perdure.features.flows.governing import governed
 from perdure.features.flows.listeners import LISTENER_KIND, LISTENING, listened, listener
 from perdure.features.flows.model import (
     LAST_OUTPUT,
@@ -186,7 +187,7 @@ class FlowProgram:
             case Ended(output=output):
                 turn.end = Done(output)
             case Asked(what=what, hold=hold):
-                turn.ask(what, position)
+                turn.ask(governed(node, what), position)
                 if hold is not None or kind.again is not None:
                     write_place(turn, position, place._replace(hold=hold))
                 rest(turn, position)
