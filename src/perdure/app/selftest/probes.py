@@ -100,6 +100,8 @@ class Probes:
             self._report.found(asked.route, asker.person.name, what)
         if not asker.person.token or (asked.row.once and place.name in asked.row.new):
             return
+        if place.kind == kinds.KEY and not answer.refused:
+            return  # from now on it is their own
         if {*needed, *tenants_in(asked)} - {place.name}:
             mine = await values_of(asked, await self._own(asked, asker), whole=False)
             await self._compare(asked, place, {**mine, place.name: thing}, asker)

@@ -89,7 +89,7 @@ class Things:
 
 
 # Changes in a plane; the record of them comes to the audit soon after.
-IN_PLANES: Final = frozenset({"/runs/start", "/commands", "/bundles/upload"})
+IN_PLANES: Final = frozenset({"/runs/start", "/runs/schedule", "/commands", "/bundles/upload"})
 
 
 # --- makers --------------------------------------------------------------------------------------
@@ -174,6 +174,13 @@ async def a_command(things: Things) -> None:
     things.have({kinds.COMMAND: command})
 
 
+async def a_bookmark(things: Things) -> None:
+    """Name where a run stands."""
+    run = await things.get(kinds.RUN)
+    made = await things.send("POST", f"/runs/{run}/bookmarks", {"name": new_name("bookmark")})
+    things.have({kinds.BOOKMARK: made["bookmark_id"]})
+
+
 async def a_token(things: Things) -> None:
     """Have another token."""
     made = await things.send("POST", "/me/tokens", {"name": new_name("token")})
@@ -206,6 +213,13 @@ async def a_drawing(things: Things) -> None:
     things.have({kinds.DRAWING: made["id"]})
 
 
+async def a_schedule(things: Things) -> None:
+    """Plan a run for a time that does not come."""
+    body = {"bundle_id": await things.get(kinds.BUNDLE), "start_at": "2999-01-01T00:00:00Z"}
+    made = await things.send("POST", "/runs/schedule", body)
+    things.have({kinds.SCHEDULE: made["run_id"]})
+
+
 async def a_retained_runtime(things: Things) -> None:
     """Let somebody of the tenant go: their runtime is kept."""
     gone = await things.company.hire("gone", things.person.tenant)
@@ -216,6 +230,7 @@ async def a_retained_runtime(things: Things) -> None:
 
 Maker = Callable[[Things], Awaitable[None]]
 MAKERS: Final[Mapping[str, Maker]] = {
+    kinds.BOOKMARK: a_bookmark,
     kinds.BUNDLE: a_bundle,
     kinds.VERSION: a_bundle,
     kinds.FLOW: a_bundle,
@@ -234,5 +249,6 @@ MAKERS: Final[Mapping[str, Maker]] = {
     kinds.PROFILE: a_profile,
     kinds.ENDPOINT: a_profile,
     kinds.RETAINED: a_retained_runtime,
+    kinds.SCHEDULE: a_schedule,
     kinds.DRAWING: a_drawing,
 }
