@@ -7,11 +7,12 @@ from starlette.responses import Response
 
 from perdure.api.deps import CurrentRuntime, EntryInside, NewCommand, require
 from perdure.api.routing import PREFIX, answers, json_of, resource
+from perdure.api.schemas import drafts as drafted
 from perdure.api.schemas import runs as shown
 from perdure.api.schemas.fields import RunIdPath, Seq
 from perdure.api.schemas.history import AskHistory, HistoryBundle, history_of
 from perdure.clock import text_of
-from perdure.services import runs
+from perdure.services import drafts, runs
 from perdure.services.history import history
 
 router = resource("runs", f"{PREFIX}/runs")
@@ -27,6 +28,19 @@ async def start_run(
 ) -> Response:
     """Start a run of a flow. Repeating the same `Idempotency-Key` starts nothing new."""
     return json_of({"run_id": await runs.start(runtime, body.request(key), entry)})
+
+
+@router.post(
+    "/purge_drafts",
+    dependencies=[require("run:purge")],
+    responses=answers(drafted.Purged, body=True),
+)
+async def purge_drafts(
+    runtime: CurrentRuntime, entry: EntryInside, body: drafted.PurgeDrafts | None = None
+) -> Response:
+    """Take away runs that were only tried out and whose time is over; a dry run only says which."""
+    asked = (body or drafted.PurgeDrafts()).asked()
+    return json_of(drafted.purged_of(asked, await drafts.purge(runtime, asked, entry)))
 
 
 @router.get("", dependencies=[require("run:read")], responses=answers(shown.RunList))

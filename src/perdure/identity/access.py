@@ -75,6 +75,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "token:write": rule(USER, ADMIN, audited=True),
     "run:start": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
     "run:read": rule(USER, ADMIN),
+    "run:purge": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
     "command:send": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
     "command:read": rule(USER, ADMIN),
     "artifact:read": rule(USER, ADMIN),

@@ -10,6 +10,7 @@ from perdure.stores.drawings import DrawingStore
 from perdure.stores.inbox import InboxStore
 from perdure.stores.outbox import OutboxStore
 from perdure.stores.profiles import ProfileStore
+from perdure.stores.purges import PurgeStore
 from perdure.stores.runs import RunStore
 from perdure.stores.waits import WaitStore
 
@@ -45,6 +46,11 @@ class Plane(Protocol):
     @property
     def bundles(self) -> BundleStore:
         """Installed bundles."""
+        ...
+
+    @property
+    def purges(self) -> PurgeStore:
+        """What is taken away for good."""
         ...
 
     @property

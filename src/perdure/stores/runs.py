@@ -102,6 +102,7 @@ class RunQuery(NamedTuple):
     created_before: str | None = None
     hidden: bool = False  # also runs whose workflow id begins with `__`
     drafts: bool = False  # also runs whose lifecycle has the purpose `draft_test`
+    only_drafts: bool = False  # and no others
 
 
 class RunPage(NamedTuple):

@@ -56,6 +56,7 @@ _FILTERS: Final[Mapping[str, ColumnElement[bool]]] = {
     "root_only": runs.c.parent_id.is_(None),
     "shown": ~runs.c.workflow_id.like("!_!_%", escape="!"),
     "real": runs.c.draft == 0,
+    "only_drafts": runs.c.draft == 1,
     "text": or_(*(
         func.lower(column).like(bindparam("text"), escape="!")
         for column in (runs.c.id, runs.c.workflow_id, runs.c.error, runs.c.prompt)
@@ -103,7 +104,7 @@ def _given(query: RunQuery) -> dict[str, object]:
         "created_after": query.created_after, "created_before": query.created_before, "after": query.after,
         "text": None if not query.text else f"%{query.text.lower().translate(_LIKE)}%",
         "root_only": query.root_only or None, "shown": None if query.hidden or query.workflow_id else True,
-        "real": None if query.drafts else True,
+        "real": None if query.drafts else True, "only_drafts": query.only_drafts or None,
     }  # fmt: skip
     return {name: value for name, value in asked.items() if value is not None}
 

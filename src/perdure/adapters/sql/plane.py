@@ -25,6 +25,7 @@ from perdure.adapters.sql.leases import void_leases
 from perdure.adapters.sql.migrate import RUNTIME, migrate
 from perdure.adapters.sql.outbox import SqlOutbox
 from perdure.adapters.sql.profiles import SqlProfiles, profiles_of_plane
+from perdure.adapters.sql.purges import SqlPurges
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.runs import SqlRuns
 from perdure.adapters.sql.sqlite import SqliteDatabase
@@ -111,6 +112,7 @@ class SqlPlane:
         self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content, self.audit)
         self.bundles: Final = SqlBundles(self._reader, self._writer, content, self.audit)
         self.bookmarks: Final = SqlBookmarks(self._reader, self._writer, self.audit)
+        self.purges: Final = SqlPurges(self._writer, self.audit)
         self.drawings: Final = SqlDrawings(self._reader, self._writer, self.audit)
         self.profiles: Final[SqlProfiles] = profiles_of_plane(self._reader, self._writer)
         self._closed = False

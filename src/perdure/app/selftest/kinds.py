@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Final
 
 ARTIFACT: Final = "artifact"
-BOOKMARK: Final = "bookmark"
 BUNDLE: Final = "bundle"
 COMMAND: Final = "command"
 CURSOR: Final = "cursor"  # a place in a list of runs
@@ -18,7 +17,6 @@ REQUEST: Final = "request"
 RETAINED: Final = "retained"  # a runtime that nobody has
 RUN: Final = "run"
 RUNTIME: Final = "runtime"
-SCHEDULE: Final = "schedule"
 SESSION: Final = "session"
 TENANT: Final = "tenant"
 TEXT: Final = "text"  # of a prompt
@@ -35,7 +33,6 @@ NONE: Final[Kinds] = ()  # the field names nothing that somebody could have
 FIELDS: Final[Mapping[str, Kinds]] = {
     "actor": (USER,),
     "artifact_id": (ARTIFACT,),
-    "bookmark_id": (BOOKMARK,),
     "bundle_id": (BUNDLE,),
     "bundle_version": (VERSION,),
     "command_id": (COMMAND,),
@@ -51,9 +48,7 @@ FIELDS: Final[Mapping[str, Kinds]] = {
     "request_id": (REQUEST,),
     "root_run_id": (RUN,),
     "run_id": (RUN,),
-    "runs": (RUN,),
     "runtime_id": (RUNTIME,),
-    "schedule_id": (SCHEDULE,),
     "session_id": (SESSION,),
     "subject": (USER,),
     "target_user_id": (USER,),
@@ -63,8 +58,7 @@ FIELDS: Final[Mapping[str, Kinds]] = {
     "workflow_id": (WORKFLOW,),
 } | dict.fromkeys(
     (
-        "edits", "effects", "from_seq", "note", "outcomes", "tag",
-        "access", "action", "delete_artifacts", "delete_workspaces", "dry_run", "include_active", "artifact_kind", "content_type", "filename", "if-range", "include_stats", "modality",
+        "access", "action", "delete_artifacts", "delete_workspaces", "dry_run", "include_active", "run_ids", "artifact_kind", "content_type", "filename", "if-range", "include_stats", "modality",
         "node_id", "order", "order_by", "query", "range", "render_kind", "semantic_kind", "source_path", "tags",
         "after", "all_versions", "allowed_models", "api_key", "base_url",
         "capabilities", "clear_api_key", "client_id", "code", "confirm_runtime_id", "created_after", "created_before",
@@ -76,8 +70,6 @@ FIELDS: Final[Mapping[str, Kinds]] = {
         "provider_family", "reason", "registry_scope", "reload", "reload_gateway", "remember", "resource_class", "roles",
         "root_only", "rotate_token", "run_lifecycle", "scope", "scopes", "seq", "source", "sourceHandle", "target", "targetHandle", "session_turn_limit",
         "since", "status", "thinking", "token", "ts", "type", "until",
-        "catchup_window", "cron", "dst", "from", "interval", "jitter", "overlap", "pause_after_failures",
-        "repeat_count", "repeat_until", "share_context", "start_at", "timezone", "to",
     ),
     NONE,
 )  # fmt: skip

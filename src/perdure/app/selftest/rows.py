@@ -21,7 +21,6 @@ class Row:
     route: str  # the method and the path, below the prefix where it begins with one slash
     body: Mapping[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
-    file: bool = False  # whether a file goes along that is no bundle
     fill: Mapping[str, str] = field(default_factory=dict)  # what else its path needs
     needs: Sequence[
         str
@@ -70,7 +69,6 @@ WHY: Final = {"reason": "a trial of isolation"}
 SEQ: Final = ("seq",)
 START: Final = {"input_data": {"prompt": "whose is this?"}}
 OF_RUN: Final = "/runs/{run_id}"
-OF_SCHEDULE: Final = "/schedules/{schedule_id}"
 OF_USER: Final = "/admin/users/{user_id}"
 OF_BUNDLE: Final = "/bundles/{bundle_id}"
 OF_DRAWING: Final = "/visualflows/{flow_id}"
@@ -102,13 +100,7 @@ ROWS: Final[Sequence[Row]] = (
         ids={"body.run_id": (kinds.RUN, kinds.SESSION), "body.payload.session_id": (kinds.SESSION,),
              "body.payload.workflow_id": (kinds.WORKFLOW,), "body.payload.run_id": (kinds.RUN,)}),
     Row("GET /commands/{command_id}"),
-    # --- schedules
-    Row("POST /runs/schedule", {**START, "start_at": "2999-01-01T00:00:00Z"}, makes=True, needs=["body.bundle_id"],
-        ids={"body.input_data.document.$artifact": (kinds.ARTIFACT,)}),
-    Row("GET /schedules", ids={"query.cursor": (kinds.CURSOR,)}),
-    Row(f"GET {OF_SCHEDULE}"),
-    Row(f"GET {OF_SCHEDULE}/occurrences"),
-    Row(f"GET {OF_SCHEDULE}/preview"),
+    Row("POST /runs/purge_drafts", {"force": True}, known=False),
     # --- artifacts
     Row("GET /sessions/{session_id}/artifacts", known=False),
     Row(f"GET {OF_RUN}/artifacts"),
@@ -116,8 +108,7 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"GET {OF_RUN}/artifacts/{{artifact_id}}/content"),
     Row("GET /artifacts/search", lists=False),
     Row("GET /artifacts/stats", lists=False),
-    Row("POST /attachments/upload", file=True, known=False, makes=True, ids={"file": NONE},
-        grows=["artifact", "metadata", "attachment"]),
+    Row("POST /attachments/upload", needs=["file", "session_id"], known=False),
     Row("GET /workspace/policy"),
     # --- bundles
     Row("GET /bundles"),
