@@ -67,6 +67,12 @@ class Seen:
                 self.ended.add(run.id)
         self.moved.tell()
 
+    async def until_opened(self, run_id: RunId, node: str, times: int) -> Key:
+        """Wait until a node has opened its wait so often; the key of the last one."""
+        opened, at = self.opened, (run_id, node)
+        await self.moved.until(lambda: len(opened.get(at, ())) >= times, PATIENCE_S)
+        return opened[at][-1]
+
 
 async def lived(database: str, folder: Path, bundle: Bundle, cases: Cases) -> dict[str, Came]:
     """Live every case on a fresh plane."""
@@ -96,12 +102,9 @@ async def _live(running: Running, seen: Seen, birth: Birth, row: Row) -> None:
     answered: dict[str, int] = {}
     for node, answer in row.acts:
         if answer is not DUE:
-            nth = answered[node] = answered.get(node, 0) + 1
-            waits = (birth.id, node)
-            await seen.moved.until(
-                lambda w=waits, n=nth: len(seen.opened.get(w, ())) >= n, PATIENCE_S
-            )  # type: ignore[misc]  # defaults are no types
-            await running.send(birth.id, "resume", seen.opened[waits][-1], answer)
+            answered[node] = answered.get(node, 0) + 1
+            key = await seen.until_opened(birth.id, node, answered[node])
+            await running.send(birth.id, "resume", key, answer)
     await seen.moved.until(lambda: birth.id in seen.ended, PATIENCE_S)
 
 
