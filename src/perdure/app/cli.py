@@ -16,6 +16,7 @@ from perdure.app.commands import (
     openapi,
     runs,
     runtimes,
+    schedules,
     selftest,
     serving,
     settings,
@@ -71,6 +72,7 @@ _add(serving.quickstart, serving.serve, serving.runner, starting.run, runs.runs)
 app.command("show")(runs.show_run)
 _add(ledger.ledger, runs.answer, runs.pause, runs.resume, runs.cancel, ledger.verify)
 app.add_typer(bundles.app, name="bundles")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 app.add_typer(runtimes.app, name="runtimes")

@@ -142,7 +142,7 @@ def answer(
     payload = None if payload_json is None else _json(payload_json)
     said = Said(text, choice, approved, payload)
     delivery = talk(ctx, lambda gateway: _answer(gateway, run, said))
-    _tell(delivery, as_json, f"Answered. Follow it: {program()} ledger {run} --follow")
+    tell(delivery, as_json, f"Answered. Follow it: {program()} ledger {run} --follow")
 
 
 async def _answer(gateway: "Gateway", run_id: str, said: Any) -> Any:
@@ -201,10 +201,10 @@ def resume(ctx: typer.Context, run: Run, as_json: AsJson = False) -> None:
 def _command(ctx: typer.Context, run: str, kind: str, payload: Any, as_json: bool) -> None:
     delivery = talk(ctx, lambda gateway: gateway.command(run, kind, payload))
     done = {"cancel": "Cancelled.", "pause": "Paused.", "resume": "It goes on."}
-    _tell(delivery, as_json, done[kind])
+    tell(delivery, as_json, done[kind])
 
 
-def _tell(delivery: Any, as_json: bool, done: str) -> None:
+def tell(delivery: Any, as_json: bool, done: str) -> None:
     """Print what became of a command. Raises `Conflict` where it came too late."""
     state = delivery["state"]
     show(delivery, as_json, lambda it: done if state == "applied" else "Taken in; not applied yet.")

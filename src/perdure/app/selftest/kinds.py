@@ -17,6 +17,7 @@ REQUEST: Final = "request"
 RETAINED: Final = "retained"  # a runtime that nobody has
 RUN: Final = "run"
 RUNTIME: Final = "runtime"
+SCHEDULE: Final = "schedule"
 SESSION: Final = "session"
 TENANT: Final = "tenant"
 TEXT: Final = "text"  # of a prompt
@@ -49,6 +50,7 @@ FIELDS: Final[Mapping[str, Kinds]] = {
     "root_run_id": (RUN,),
     "run_id": (RUN,),
     "runtime_id": (RUNTIME,),
+    "schedule_id": (SCHEDULE,),
     "session_id": (SESSION,),
     "subject": (USER,),
     "target_user_id": (USER,),
@@ -70,6 +72,8 @@ FIELDS: Final[Mapping[str, Kinds]] = {
         "provider_family", "reason", "registry_scope", "reload", "reload_gateway", "remember", "resource_class", "roles",
         "root_only", "rotate_token", "run_lifecycle", "scope", "scopes", "seq", "source", "sourceHandle", "target", "targetHandle", "session_turn_limit",
         "since", "status", "thinking", "token", "ts", "type", "until",
+        "catchup_window", "cron", "dst", "from", "interval", "jitter", "overlap", "pause_after_failures",
+        "repeat_count", "repeat_until", "share_context", "start_at", "timezone", "to",
     ),
     NONE,
 )  # fmt: skip

@@ -69,6 +69,7 @@ WHY: Final = {"reason": "a trial of isolation"}
 SEQ: Final = ("seq",)
 START: Final = {"input_data": {"prompt": "whose is this?"}}
 OF_RUN: Final = "/runs/{run_id}"
+OF_SCHEDULE: Final = "/schedules/{schedule_id}"
 OF_USER: Final = "/admin/users/{user_id}"
 OF_BUNDLE: Final = "/bundles/{bundle_id}"
 OF_DRAWING: Final = "/visualflows/{flow_id}"
@@ -100,6 +101,13 @@ ROWS: Final[Sequence[Row]] = (
         ids={"body.run_id": (kinds.RUN, kinds.SESSION), "body.payload.session_id": (kinds.SESSION,),
              "body.payload.workflow_id": (kinds.WORKFLOW,), "body.payload.run_id": (kinds.RUN,)}),
     Row("GET /commands/{command_id}"),
+    # --- schedules
+    Row("POST /runs/schedule", {**START, "start_at": "2999-01-01T00:00:00Z"}, makes=True, needs=["body.bundle_id"],
+        ids={"body.input_data.document.$artifact": (kinds.ARTIFACT,)}),
+    Row("GET /schedules", ids={"query.cursor": (kinds.CURSOR,)}),
+    Row(f"GET {OF_SCHEDULE}"),
+    Row(f"GET {OF_SCHEDULE}/occurrences"),
+    Row(f"GET {OF_SCHEDULE}/preview"),
     Row("POST /runs/purge_drafts", {"force": True}, known=False),
     # --- artifacts
     Row("GET /sessions/{session_id}/artifacts", known=False),
