@@ -59,7 +59,7 @@ async def test_some_may_be_left_out(egress: Egress) -> None:
 
 async def test_one_that_is_not_there_cannot_be_left_out(egress: Egress) -> None:
     with pytest.raises(
-        Invalid, match=r"no feature 'flow' .* agents, code, echo, flows, models, schedules"
+        Invalid, match=r"no feature 'flow' .* agents, code, echo, files, flows, models, schedules"
     ):
         features_of(read_settings(features_off="flow"), egress)
 
