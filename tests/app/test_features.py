@@ -15,7 +15,7 @@ from perdure.registry.feature import Feature
 from tests.support.built import built
 
 pytestmark = pytest.mark.anyio
-SHIPPED = {"agents", "code", "echo", "files", "flows", "models", "schedules"}
+SHIPPED = {"agents", "code", "echo", "files", "flows", "models", "schedules", "travel"}
 
 
 @pytest.fixture
@@ -54,12 +54,14 @@ async def test_some_may_be_left_out(egress: Egress) -> None:
         "files",
         "flows",
         "schedules",
+        "travel",
     }
 
 
 async def test_one_that_is_not_there_cannot_be_left_out(egress: Egress) -> None:
     with pytest.raises(
-        Invalid, match=r"no feature 'flow' .* agents, code, echo, files, flows, models, schedules"
+        Invalid,
+        match=r"no feature 'flow' .* agents, code, echo, files, flows, models, schedules, travel",
     ):
         features_of(read_settings(features_off="flow"), egress)
 

@@ -18,7 +18,7 @@ from perdure.api.collaborators import ApiSettings, Closing, Collaborators
 from perdure.bundles.bundle import Bundle
 from perdure.bundles.codec import pack_bundle, pack_files, read_bundle
 from perdure.clock import Clock, SystemClock
-from perdure.features import echo, flows, schedules
+from perdure.features import echo, flows, schedules, travel
 from perdure.features.agents.feature import agents_feature
 from perdure.features.models.feature import models_feature
 from perdure.features.models.settings import ModelsConfig
@@ -47,6 +47,7 @@ BEARER: Final = {"authorization": f"Bearer {TOKEN}"}
 SHIPPED: Final = Path(__file__).parents[2] / "bundles"
 FEATURES: Final = (
     flows.FEATURE, schedules.FEATURE, echo.FEATURE, agents_feature(), models_feature(ModelsConfig(), None),
+    travel.FEATURE,
 )  # fmt: skip
 PATIENCE_S: Final = 20
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from perdure.api.app import create_app, routes_of
 from perdure.api.collaborators import Collaborators
 from perdure.api.problems import kinds
-from perdure.features import echo, flows, schedules
+from perdure.features import echo, flows, schedules, travel
 from perdure.features.agents.feature import agents_feature
 from perdure.features.code.bounds import CodeBounds
 from perdure.features.code.feature import code_feature
@@ -86,6 +86,7 @@ def an_app() -> Any:
         flows.FEATURE,
         schedules.FEATURE,
         models_feature(read_config({}), None),
+        travel.FEATURE,
     )
     registry = registry_of(features, RULES)
     return create_app(Collaborators(registry, open_runtime, SingleToken([], b"key")))

@@ -7,7 +7,7 @@ from typing import Final
 from perdure.adapters.egress import Egress
 from perdure.app.settings import Settings, models_folder, variables
 from perdure.errors import Invalid
-from perdure.features import echo, files, flows, schedules
+from perdure.features import echo, files, flows, schedules, travel
 from perdure.features.agents.feature import agents_feature
 from perdure.features.code.bounds import CodeBounds
 from perdure.features.code.feature import code_feature
@@ -38,6 +38,7 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
         flows.FEATURE,
         schedules.FEATURE,
         models_feature(config, embedded),
+        travel.FEATURE,
         *_installed(),
     )
     names = {feature.name for feature in brought}

@@ -66,7 +66,7 @@ class History(NamedTuple):
 async def history(runtime: RuntimeContext, run_id: RunId, asked: Asked) -> History:
     """Gather the history of a run. Raises `RunNotFound`."""
     header = await runtime.plane.runs.header(run_id)
-    tree = [header, *(await _descendants(runtime, header) if asked.subruns else ())]
+    tree = [header, *(await descendants(runtime, header) if asked.subruns else ())]
     return History(
         header=header,
         inputs=inputs_of(await runtime.plane.runs.state(run_id, 0)),
@@ -87,7 +87,7 @@ async def snapshot(runtime: RuntimeContext, header: Header) -> Snapshot | None:
     return Snapshot(ArtifactId(f"{SNAPSHOT_PREFIX}{digest[:32]}"), digest, content)
 
 
-async def _descendants(runtime: RuntimeContext, header: Header) -> list[Header]:
+async def descendants(runtime: RuntimeContext, header: Header) -> list[Header]:
     """The runs below a run, oldest first."""
     query = RunQuery(limit=RUNS_MAX, root_id=header.birth.root_id, hidden=True, drafts=True)
     tree = sorted((await runtime.plane.runs.list(query)).items, key=_by_depth)

@@ -8,7 +8,6 @@ from perdure.ids import RunId
 from perdure.kernel.blocked import Blocked
 from perdure.kernel.model import Birth, Cells, Decision, Held, Run, Status, Usage
 from perdure.kernel.values import Json
-from perdure.stores.artifacts import Artifact
 from perdure.stores.records import Record, Recorded
 
 
@@ -123,13 +122,13 @@ class Whole(NamedTuple):
 class Adopted(NamedTuple):
     """A run that was lived elsewhere, as it is taken in: what it was born with, and its records.
 
-    `run` stands where the ledger ends, and has ended: nothing goes on with it here.
+    `run` stands where the ledger ends, and has ended: nothing goes on with it here. What cells and
+    records name is here already.
     """
 
     run: Run
     cells: Cells
     records: Sequence[Record]
-    placed: Sequence[Artifact]  # what cells and records name; their bytes are here already
     entry: Entry | None = None
 
 

@@ -1,4 +1,4 @@
-"""A run that was lived elsewhere, written down as it was: its row, its inputs, its records, what they name."""
+"""A run that was lived elsewhere, written down as it was: its row, its inputs, its records."""
 
 from collections.abc import Callable
 from typing import Final
@@ -7,7 +7,6 @@ from sqlalchemy import bindparam, select
 
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql import commit_rows as sql
-from perdure.adapters.sql.artifact_rows import row_of
 from perdure.adapters.sql.audit_pending import keep
 from perdure.adapters.sql.counters import RUNS, take
 from perdure.adapters.sql.dialect import Session, Write
@@ -47,9 +46,8 @@ def adoption(adopted: Adopted, content: ContentFolder) -> Callable[[Session], bo
             Write(sql.ADD_CELLS, [(pk, 0, body)]),
         ])  # fmt: skip
         lines: list[Row] = [(pk, it.seq, it.body, it.detail, it.hash) for it in records]
-        placed: list[Row] = [row_of(artifact) for artifact in adopted.placed]
-        writes = ((sql.ADD_RECORD, lines), (sql.ADD_ARTIFACT, placed))
-        session.write([Write(statement, rows) for statement, rows in writes if rows])
+        if lines:
+            session.write([Write(sql.ADD_RECORD, lines)])
         keep(session, adopted.entry)
         return True
 

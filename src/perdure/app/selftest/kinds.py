@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 ARTIFACT: Final = "artifact"
+BOOKMARK: Final = "bookmark"
 BUNDLE: Final = "bundle"
 COMMAND: Final = "command"
 CURSOR: Final = "cursor"  # a place in a list of runs
@@ -34,6 +35,7 @@ NONE: Final[Kinds] = ()  # the field names nothing that somebody could have
 FIELDS: Final[Mapping[str, Kinds]] = {
     "actor": (USER,),
     "artifact_id": (ARTIFACT,),
+    "bookmark_id": (BOOKMARK,),
     "bundle_id": (BUNDLE,),
     "bundle_version": (VERSION,),
     "command_id": (COMMAND,),
@@ -49,6 +51,7 @@ FIELDS: Final[Mapping[str, Kinds]] = {
     "request_id": (REQUEST,),
     "root_run_id": (RUN,),
     "run_id": (RUN,),
+    "runs": (RUN,),
     "runtime_id": (RUNTIME,),
     "schedule_id": (SCHEDULE,),
     "session_id": (SESSION,),
@@ -60,6 +63,7 @@ FIELDS: Final[Mapping[str, Kinds]] = {
     "workflow_id": (WORKFLOW,),
 } | dict.fromkeys(
     (
+        "edits", "effects", "from_seq", "note", "outcomes", "tag",
         "access", "action", "delete_artifacts", "delete_workspaces", "dry_run", "include_active", "run_ids", "artifact_kind", "content_type", "filename", "if-range", "include_stats", "modality",
         "node_id", "order", "order_by", "query", "range", "render_kind", "semantic_kind", "source_path", "tags",
         "after", "all_versions", "allowed_models", "api_key", "base_url",

@@ -21,6 +21,7 @@ class Row:
     route: str  # the method and the path, below the prefix where it begins with one slash
     body: Mapping[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
+    file: bool = False  # whether a file goes along that is no bundle
     fill: Mapping[str, str] = field(default_factory=dict)  # what else its path needs
     needs: Sequence[
         str
@@ -91,6 +92,17 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"GET {OF_RUN}/history_bundle", query={"include_session": "true"}, lists=False),
     Row(f"GET {OF_RUN}/state"),
     Row(f"GET {OF_RUN}/verify"),
+    Row(f"POST {OF_RUN}/fork", {"effects": "ask"}, makes=True),
+    Row(f"POST {OF_RUN}/replay", grows=("records",)),
+    Row(f"GET {OF_RUN}/diff", query={"from": "0"}),
+    Row(f"POST {OF_RUN}/bookmarks", {"name": "a trial"}),
+    Row(f"GET {OF_RUN}/bookmarks"),
+    Row(f"GET {OF_RUN}/export", lists=False),
+    Row("POST /runs/import", file=True, known=False, ids={"file": NONE}),
+    Row("GET /bookmarks"),
+    Row("GET /bookmarks/{bookmark_id}"),
+    Row("DELETE /bookmarks/{bookmark_id}"),
+    Row("POST /bookmarks/{bookmark_id}/restore", {}, makes=True),
     Row(f"GET {OF_RUN}/ledger"),
     Row(f"GET {OF_RUN}/ledger/stream", query={"heartbeat_s": "1"}),
     Row("POST /runs/ledger/batch", {"runs": [{"after": 0}], "limit": 10}, known=False),
@@ -116,7 +128,8 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"GET {OF_RUN}/artifacts/{{artifact_id}}/content"),
     Row("GET /artifacts/search", lists=False),
     Row("GET /artifacts/stats", lists=False),
-    Row("POST /attachments/upload", needs=["file", "session_id"], known=False),
+    Row("POST /attachments/upload", file=True, known=False, makes=True, ids={"file": NONE},
+        grows=["artifact", "metadata", "attachment"]),
     Row("GET /workspace/policy"),
     # --- bundles
     Row("GET /bundles"),
@@ -128,6 +141,7 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"GET {OF_BUNDLE}/flows/{{flow_id}}/input_schema"),
     Row(f"POST {OF_BUNDLE}/deprecate", {"reason": "a trial"}),
     Row(f"POST {OF_BUNDLE}/undeprecate", {}),
+    Row(f"POST {OF_BUNDLE}/verify", {"limit": 1}),
     Row("GET /workflows/{workflow_id}/flow"),
     # --- flows that are being drawn
     Row("GET /visualflows"),

@@ -174,6 +174,13 @@ async def a_command(things: Things) -> None:
     things.have({kinds.COMMAND: command})
 
 
+async def a_bookmark(things: Things) -> None:
+    """Name where a run stands."""
+    run = await things.get(kinds.RUN)
+    made = await things.send("POST", f"/runs/{run}/bookmarks", {"name": new_name("bookmark")})
+    things.have({kinds.BOOKMARK: made["bookmark_id"]})
+
+
 async def a_token(things: Things) -> None:
     """Have another token."""
     made = await things.send("POST", "/me/tokens", {"name": new_name("token")})
@@ -223,6 +230,7 @@ async def a_retained_runtime(things: Things) -> None:
 
 Maker = Callable[[Things], Awaitable[None]]
 MAKERS: Final[Mapping[str, Maker]] = {
+    kinds.BOOKMARK: a_bookmark,
     kinds.BUNDLE: a_bundle,
     kinds.VERSION: a_bundle,
     kinds.FLOW: a_bundle,

@@ -1,21 +1,24 @@
-"""`/runs/…/fork`, `/replay`, `/diff`, `/bookmarks`: the past of runs, opened and gone on from."""
+"""`/runs/…/fork`, `/replay`, `/diff`, `/export`, `/bookmarks`: the past of runs, opened and gone on from."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from fastapi import Query, Response
+from fastapi import File, Query, Response, UploadFile
+from starlette.responses import StreamingResponse
 
 from perdure.api.deps import CurrentRuntime, EntryInside, NewCommand, require
-from perdure.api.routing import answers, json_of, resource
+from perdure.api.routing import answers, json_of, refusals, resource
 from perdure.api.schemas.fields import NamePath, RunIdPath
 from perdure.features.travel import schemas as shown
 from perdure.identity.access import ADMIN, USER, Recorded, Rule, rule
-from perdure.services import bookmarks, diffs, forks, replays
+from perdure.services import bookmarks, diffs, exports, forks, imports, replays
 from perdure.stores.bookmarks import BookmarkQuery
 
 ACTIONS: Final[Mapping[str, Rule]] = {
     "run:fork": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
     "run:replay": rule(USER, ADMIN),
+    "run:export": rule(USER, ADMIN),
+    "run:import": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
     "bookmark:read": rule(USER, ADMIN),
     "bookmark:write": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
 }
@@ -37,6 +40,30 @@ async def fork_run(
 ) -> Response:
     """Go on from a record of a run in a fork, which repeats nothing that must not happen twice."""
     return json_of(shown.forked_of(await forks.fork(runtime, run_id, body.asked(key), entry)))
+
+
+@router.get(
+    "/runs/{run_id}/export",
+    dependencies=[require("run:export")],
+    responses=refusals(404),
+    response_class=shown.Archive,
+)
+async def export_run(run_id: RunIdPath, runtime: CurrentRuntime) -> Response:
+    """Give a run and all below it in one file, which another instance verifies and replays."""
+    pieces = await exports.export(runtime, run_id)
+    return StreamingResponse(pieces, headers=shown.headers_of(run_id))
+
+
+@router.post(
+    "/runs/import",
+    dependencies=[require("run:import")],
+    responses=answers(shown.RunsImported, 409, body=True),
+)
+async def import_run(
+    file: Annotated[UploadFile, File()], runtime: CurrentRuntime, entry: EntryInside
+) -> Response:
+    """Take in runs that were lived elsewhere; a byte that is not as it was written is named."""
+    return json_of(shown.imported_of(await imports.take_in(runtime, file.file, entry)))
 
 
 @router.post(

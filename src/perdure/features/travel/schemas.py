@@ -1,8 +1,10 @@
 """Time travel on the wire."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from perdure.api.schemas.fields import Body, Id, JsonObject, Words
 from perdure.api.schemas.runs import ForkedFrom
@@ -14,6 +16,7 @@ from perdure.services.births import StartRequest
 from perdure.services.bookmarks import BookmarkPage, Mark
 from perdure.services.diffs import CELLS_MAX, Diff
 from perdure.services.forks import Forked, ForkRequest
+from perdure.services.imports import Imported
 from perdure.services.replays import VERIFIED_MAX, Replayed
 from perdure.stores.bookmarks import Bookmark, BookmarkQuery
 
@@ -151,6 +154,24 @@ class RunDiff(BaseModel):
     left_out: int
 
 
+class Archive(Response):
+    """The kind of body that an export is, for the document of the API."""
+
+    media_type = "application/zip"
+
+
+class RunImported(RunReplay):
+    """A run that was taken in; `new` unless it was here before."""
+
+    new: bool
+
+
+class RunsImported(BaseModel):
+    """What was taken in, the root first, each decided again."""
+
+    runs: list[RunImported]
+
+
 class MakeBookmark(Body):
     """A moment to be named."""
 
@@ -235,6 +256,21 @@ def verified_of(replayed: list[Replayed]) -> dict[str, Json]:
         "checked": len(replayed),
         "identical": len(replayed) - len(divergent),
         "divergent": divergent,
+    }
+
+
+def imported_of(imported: Sequence[Imported]) -> dict[str, Json]:
+    """What was taken in."""
+    return {"runs": [{**replay_of(one.replayed), "new": one.new} for one in imported]}
+
+
+def headers_of(run_id: RunId) -> dict[str, str]:
+    """The headers of an export, by which it is saved as a file."""
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in run_id)
+    return {
+        "content-type": Archive.media_type,
+        "content-disposition": f'attachment; filename="run-{name}.zip"',
+        "x-content-type-options": "nosniff",
     }
 
 

@@ -1,0 +1,157 @@
+"""A run carried to an instance on the other store: every byte is verified there, and the run is replayed the same."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from perdure.errors import RunExists, RunNotFound, Unfit
+from perdure.ids import RunId
+from perdure.kernel.model import Status
+from perdure.kernel.values import Json
+from perdure.registry.registry import registry_of
+from perdure.runtimes.context import RuntimeContext
+from perdure.services.exports import export
+from perdure.services.forks import ForkRequest, fork
+from perdure.services.imports import take_in
+from perdure.services.replays import replay
+from perdure.stores.runs import Loaded
+from tests.support.branches import Ask, Branches, Call, Do, Sleep
+from tests.support.planes import DATABASES, a_store
+from tests.support.running import Acted, Running, Stage, always, running
+
+pytestmark = pytest.mark.anyio
+SCRIPTS: dict[str, Any] = {
+    "run": Branches((Do(), Call("child"), Do()), (Ask("q"), Do()), (Sleep(0.01), Do())),
+    "child": Branches((Do(), Do())),
+    "asks": Branches((Do(), Ask("q"))),
+}
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Running]:
+    """An instance with a runner."""
+    async with running(tmp_path / "here", Stage(SCRIPTS, {"echo": always(Acted())})) as stage:
+        yield stage
+
+
+async def lived(stage: Running) -> RunId:
+    """A run with a child, an answer, a time, a large input and an artifact, that has ended."""
+    cells: dict[str, Json] = {"in/large": "x" * 200_000, "in/small": 1}
+    run_id = await stage.start(cells=cells)
+    await stage.until_so(run_id, lambda one: one.waiting is not None and one.waiting["wait_key"] == "q")  # fmt: skip
+    await stage.plane.artifacts.put(b"kept", owner=run_id, content_type="text/plain", at="2026")
+    await stage.settled(await stage.send(run_id, "resume", "q", {"response": "yes"}))  # type: ignore[arg-type]  # a key is text
+    await stage.until(run_id)
+    return run_id
+
+
+async def packed(runtime: RuntimeContext, run_id: RunId) -> bytes:
+    """The export of a run."""
+    return b"".join([piece async for piece in await export(runtime, run_id)])
+
+
+@pytest.mark.parametrize("database", DATABASES)
+async def test_a_run_is_taken_in_verified_and_replayed_on_either_store(
+    here: Running, tmp_path: Path, database: Any
+) -> None:
+    run_id = await lived(here)
+    content = await packed(here.runtime, run_id)
+    async with a_store(database, tmp_path / "there") as store:
+        there = beside(here, store.plane)
+        taken = await take_in(there, io.BytesIO(content))
+        assert [(one.new, one.replayed.difference) for one in taken] == [(True, None)] * 2
+        for one in taken:
+            assert (await there.plane.runs.verify(one.replayed.run_id)).ok
+        assert await ledger_of(there, run_id) == await ledger_of(here.runtime, run_id)
+        seq = (await here.plane.runs.header(run_id)).seq
+        for at in (0, seq):
+            assert await there.plane.runs.state(run_id, at) == await here.plane.runs.state(
+                run_id, at
+            )
+        again = await take_in(there, io.BytesIO(content))
+        assert not any(one.new for one in again), "twice is as good as once"
+        assert (await packed(there, run_id)) == content
+        assert await there.plane.next_due() is None
+
+
+def beside(here: Running, plane: Any) -> RuntimeContext:
+    """Another instance with the same programs, on another plane, and no runner."""
+    runtime = here.runtime
+    return RuntimeContext(
+        runtime.tenant, runtime.runtime, plane, runtime.hub, registry_of([here.stage.feature()], {}),
+        runtime.clock, runtime.http, runtime.workspaces,
+    )  # fmt: skip
+
+
+async def ledger_of(runtime: RuntimeContext, run_id: RunId) -> Any:
+    """Every record, byte for byte."""
+    return list(await runtime.plane.runs.ledger(run_id, after=0, limit=10_000))
+
+
+async def test_a_flipped_byte_is_named(here: Running) -> None:
+    run_id = await lived(here)
+    content = await packed(here.runtime, run_id)
+    with ZipFile(io.BytesIO(content)) as archive:
+        lines = archive.read(f"runs/{run_id}/ledger.jsonl")
+    third = content.index(lines) + lines.index(b'"seq":3') + 100
+    with pytest.raises(Unfit, match=f"Record 3 of run {run_id} is not what was written"):
+        await take_in(here.runtime, io.BytesIO(flipped(content, third)))
+    large = content.index(b'"xxxx') + 50
+    with pytest.raises(Unfit, match=rf"runs/{run_id}/cells.json is not"):
+        await take_in(here.runtime, io.BytesIO(flipped(content, large)))
+    chance = Random(7)
+    for _ in range(60):
+        with pytest.raises(Unfit):
+            at = chance.randrange(len(content))
+            await take_in(here.runtime, io.BytesIO(flipped(content, at)))
+    with pytest.raises(Unfit):
+        await take_in(here.runtime, io.BytesIO(content[:-100]))
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    """The bytes with one of them changed by one bit."""
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+async def test_a_run_that_had_not_ended_moves_no_more_and_goes_on_in_a_fork(
+    here: Running, tmp_path: Path
+) -> None:
+    run_id = await here.start("asks")
+    await here.until(run_id, Status.WAITING)
+    content = await packed(here.runtime, run_id)
+    async with running(tmp_path / "there", here.stage) as there:
+        await take_in(there.runtime, io.BytesIO(content))
+        header = await there.plane.runs.header(run_id)
+        assert (header.status, header.seq) == (Status.CANCELLED, 3)
+        loaded: Loaded = (await there.plane.runs.load([run_id]))[run_id]
+        assert loaded.run.open == {}
+        assert (await replay(there.runtime, run_id)).difference is None
+        forked = await fork(there.runtime, run_id, ForkRequest(3))
+        await there.until(forked.run_id, Status.WAITING)
+        await there.send(forked.run_id, "resume", "q", {"response": "yes"})  # type: ignore[arg-type]  # a key is text
+        await there.until(forked.run_id)
+
+
+async def test_another_run_of_the_same_id_stays_as_it_is(here: Running, tmp_path: Path) -> None:
+    run_id = await here.start("asks")
+    await here.until(run_id, Status.WAITING)
+    content = await packed(here.runtime, run_id)
+    await here.send(run_id, "resume", "q", {"response": "yes"})  # type: ignore[arg-type]  # a key is text
+    await here.until(run_id)
+    before = await ledger_of(here.runtime, run_id)
+    with pytest.raises(RunExists):
+        await take_in(here.runtime, io.BytesIO(content))
+    assert await ledger_of(here.runtime, run_id) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x05\x06" + bytes(18)])
+async def test_what_is_no_export_is_refused(here: Running, content: bytes) -> None:
+    with pytest.raises(Unfit):
+        await take_in(here.runtime, io.BytesIO(content))
+    with pytest.raises(RunNotFound):
+        await export(here.runtime, RunId("nobody"))
