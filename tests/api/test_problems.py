@@ -153,3 +153,9 @@ async def test_what_was_sent_is_not_sent_back_at_length(gateway: Gateway) -> Non
 async def test_a_secret_under_a_wrong_name_is_not_sent_back(gateway: Gateway, field: str) -> None:
     answer = await gateway.post("/me/tokens", {"name": "n", field: "agw_secret"})
     assert answer.status_code == 422 and "agw_secret" not in answer.text
+
+
+@pytest.mark.anyio
+async def test_what_stands_in_a_url_is_not_sent_back(gateway: Gateway) -> None:
+    answer = await gateway.get("/runs?limit=agw_secret&status=agw_secret")
+    assert answer.status_code == 400 and "agw_secret" not in answer.text

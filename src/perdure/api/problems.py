@@ -179,7 +179,8 @@ def _told(fault: Mapping[str, Any]) -> dict[str, Json]:
     sent = fault.get("input")
     if SECRETS.intersection(fault["loc"]) or fault["type"] == UNKNOWN_FIELD:
         return told  # a misspelt `token` is one as well
-    if sent is None or isinstance(sent, bool | int | float) or _is_short(sent):
+    of_body = fault["loc"][:1] == ("body",)  # what stands in a URL or a header is not repeated
+    if sent is None or isinstance(sent, bool | int | float) or (of_body and _is_short(sent)):
         told["input"] = sent
     if fault.get("ctx"):
         told["ctx"] = {name: str(value) for name, value in fault["ctx"].items()}
