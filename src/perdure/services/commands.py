@@ -30,6 +30,7 @@ TYPES: Final = (
     "backfill_schedule",
 )  # fmt: skip
 SCOPES: Final = ("session", "workflow", "run", "global")
+COMPRESSIONS: Final = ("light", "standard", "heavy")
 PAUSE_PREFIX: Final = "pause:"  # how clients name the wait that a pause is to them
 COMMAND: Final = "command:"  # before the id, so that no client names a message of another
 EVENT_KEPT_S: Final = 3_600.0  # where no run waits for it
@@ -78,6 +79,9 @@ async def send(runtime: RuntimeContext, command: Command, entry: Entry | None = 
     telling = runtime.registry.commands.get(_meant(command, run))
     if telling is not None:
         return await _put(runtime, command, await _told(runtime, command, telling), entry=entry)
+    if command.type == "compact_memory":
+        root = await _run(runtime, run.birth.root_id)
+        raise _nothing_to_compact(command.payload, root)
     return await _put(runtime, command, message_of(command, run), entry=entry)
 
 
@@ -122,7 +126,21 @@ def message_of(command: Command, run: Run) -> Message:
         case "update_schedule" | "trigger_schedule" | "backfill_schedule":
             raise Conflict("The run is no schedule.", reason="not_scheduled")
         case _:
-            raise Conflict("There is no memory to compact in this run.", reason="not_available")
+            raise _nothing_to_compact(command.payload, run)
+
+
+def _nothing_to_compact(payload: Mapping[str, Json], root: Run) -> Conflict:
+    """Why no memory is compacted in the tree of `root`. Raises `Unfit` for what no compaction could be."""
+    kept, mode = payload.get("preserve_recent", 6), payload.get("compression_mode", COMPRESSIONS[1])
+    if isinstance(kept, bool) or not isinstance(kept, int) or kept < 0:
+        raise Unfit("payload.preserve_recent is a count of messages.")
+    if mode not in COMPRESSIONS:
+        raise Unfit(f"payload.compression_mode is one of {', '.join(COMPRESSIONS)}.")
+    for name in ("focus", "target_run_id"):
+        _text(payload, name)
+    if root.birth.program.kind != SCHEDULE:
+        return Conflict("Memory is compacted in the runs of a schedule, and this run is of none.", reason="not_scheduled")  # fmt: skip
+    return Conflict("Nothing here compacts the memory of runs; no feature for it is installed.", reason="not_configured")  # fmt: skip
 
 
 def _pause(command: Command, run: Run) -> Message:
