@@ -37,6 +37,7 @@ TARGETS = (
     Target("time of a late turn of a conversation of 1,000", "a turn of a conversation of 1,000, late: time", "a turn of", 1.2, False),
     Target("bytes of a late turn of a conversation of 1,000", "a turn of a conversation of 1,000, late: written", "a turn of", 1.2, False),
     Target("a cancel is acknowledged in 200 ms, p95", "a cancel is acknowledged", "200 ms", 1.0, False),
+    Target("1,000 schedules of one minute start within 1 s, p95", "1,000 due in the same minute, p95", "1 s", 1.0, False),
     Target("everybody's p95 while code never ends", "a start and a list of runs, p95, while", "a start and a list", 1.2, False),
     Target("time of a step late in a long run over one early", "one step, around", "one step, around", 1.2, False),
     Target("bearer check among 10,000 users, SQLite", "a bearer check, SQLite, 10,000", "a bearer check, SQLite, 10 ", 1.2, False),
