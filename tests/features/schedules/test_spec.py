@@ -54,7 +54,8 @@ def test_terms_that_contradict_one_another_are_refused(asked: dict[str, Any]) ->
 @pytest.mark.parametrize(
     "asked",
     [
-        {"interval": "banana"}, {"interval": "99ms"}, {"start_at": "soon"}, {"cron": "banana"},
+        {"interval": "banana"}, {"interval": "99ms"}, {"start_at": "soon"}, {"start_at": "0001-01-01T00:00:00+01:00"},
+        {"start_at": "1969-12-31T23:59:59Z"}, {"start_at": "9999-12-31"}, {"cron": "banana"},
         {"cron": "@daily", "timezone": "Mars/Base"}, {"timezone": "Mars/Base"}, {"catchup_window": "long"},
         {"interval": "1m", "jitter": "some"}, {"interval": "1m", "repeat_until": "then"},
         {"interval": "1m", "repeat_until": "2025-01-01T00:00:00Z"}, {"interval": "1m", "pause_after_failures": 0},

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from perdure.clock import text_of, time_of
 from perdure.errors import Invalid, Unfit
-from perdure.features.schedules.calendar import Cron, Dst, Plan, cron_of, instants, zone_of
+from perdure.features.schedules.calendar import LATEST, Cron, Dst, Plan, cron_of, instants, zone_of
 from perdure.features.schedules.durations import duration_of
 from perdure.kernel.values import Json
 
@@ -16,6 +16,7 @@ KIND: Final = "scheduled_run"
 REPEATS_MAX: Final = 10_000  # of what is to be repeated so often, or until then, at even steps
 INTERVAL_MIN: Final = timedelta(milliseconds=100)
 CATCH_UP: Final = "1d"
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FAILURES_MAX: Final = 1_000_000
 
 
@@ -155,6 +156,9 @@ def time_in(text: str, field: str, timezone: str) -> datetime:
     zone = zone_of(timezone)
     try:
         at = datetime.fromisoformat(text.strip())
-        return at.astimezone(UTC) if at.tzinfo is not None else instants(at, zone, Dst.FIRST)[0]
+        found = at.astimezone(UTC) if at.tzinfo is not None else instants(at, zone, Dst.FIRST)[0]
+        if EARLIEST <= found < LATEST:
+            return found
+        raise ValueError("out of all bounds")
     except (ValueError, OverflowError) as error:
         raise Unfit(f"{field} is a time such as `2026-03-01T09:00:00Z`.", field=field) from error
