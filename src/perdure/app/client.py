@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 from urllib.parse import quote, urlsplit
 
 import anyio
@@ -206,11 +206,35 @@ class Gateway:
                 await anyio.sleep(min(0.5, 0.02 * 2**asked))
         return {"command_id": command_id, "state": "pending", "detail": None}
 
+    async def fetch(self, path: str, to: BinaryIO) -> int:
+        """Write what a path gives to a file, as it comes; how many bytes."""
+        size = 0
+        async with self.open(path, {}, ANSWER_S) as answer:
+            try:
+                async for piece in answer.aiter_bytes():
+                    size += to.write(piece)
+            except httpx2.TransportError as error:
+                raise self._unreachable(error) from error
+        return size
+
+    async def hand_in(self, path: str, name: str, file: BinaryIO) -> Json:
+        """Send a file, as it is read."""
+        files = {"file": (name, file, "application/zip")}
+        return (await self._send("POST", path, files=files)).json()
+
     async def upload(self, name: str, content: bytes, *, overwrite: bool) -> Json:
         """Install a bundle from its bytes."""
         files = {"file": (name, content, "application/zip")}
         data = {"overwrite": str(overwrite).lower()}
         answer = await self._send("POST", "/bundles/upload", files=files, data=data)
+        return answer.json()
+
+    # --- artifacts -----------------------------------------------------------------------------
+
+    async def attach(self, name: str, file: BinaryIO, session_id: str) -> Json:
+        """Send a file to a session, read as it goes out."""
+        files, data = {"file": (name, file)}, {"session_id": session_id}
+        answer = await self._send("POST", "/attachments/upload", files=files, data=data)
         return answer.json()
 
 

@@ -27,7 +27,9 @@ def runs(
     children: Annotated[bool, typer.Option("--children", help="Also the runs that runs started.")] = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """List runs, newest first."""
+    """List runs, newest first; with a command, open the past of one."""
+    if ctx.invoked_subcommand is not None:
+        return
     query = {"status": status, "session_id": session, "q": text, "root_only": not children}
     rows = talk(ctx, lambda gateway: gateway.runs(limit, **query))
     show(rows, as_json, runs_table)
