@@ -1,5 +1,6 @@
 """Rows of tables as runs on a real plane: all of them beside each other, driven by one runner."""
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -54,7 +55,7 @@ class Seen:
 
     def __init__(self) -> None:
         self.opened: dict[tuple[RunId, str], list[Key]] = {}
-        self.ended: set[RunId] = set()
+        self.ended: defaultdict[RunId, anyio.Event] = defaultdict(anyio.Event)
         self.moved = Signal()
 
     def heard(self, batch: Sequence[Committed]) -> None:
@@ -64,7 +65,7 @@ class Seen:
             for entry in decision.opened:
                 self.opened.setdefault((run.id, entry.what.node_id), []).append(entry.key)
             if run.status in TERMINAL:
-                self.ended.add(run.id)
+                self.ended[run.id].set()
         self.moved.tell()
 
     async def until_opened(self, run_id: RunId, node: str, times: int) -> Key:
@@ -80,6 +81,7 @@ async def lived(database: str, folder: Path, bundle: Bundle, cases: Cases) -> di
     async with serving(database, folder, lambda run: rows[run.root_id]) as (running, seen):
         content = pack_bundle(bundle.manifest, bundle.flows, {})
         await running.plane.bundles.keep(content, bundle.sha256)
+        await running.runtime.bundle(bundle.sha256)  # else each of them reads it for itself
         async with anyio.create_task_group() as group:
             for case, (table, row) in cases.items():
                 group.start_soon(_live, running, seen, birth_of(case, table, bundle), row)
@@ -105,7 +107,8 @@ async def _live(running: Running, seen: Seen, birth: Birth, row: Row) -> None:
             answered[node] = answered.get(node, 0) + 1
             key = await seen.until_opened(birth.id, node, answered[node])
             await running.send(birth.id, "resume", key, answer)
-    await seen.moved.until(lambda: birth.id in seen.ended, PATIENCE_S)
+    with anyio.fail_after(PATIENCE_S):
+        await seen.ended[birth.id].wait()
 
 
 async def _came(running: Running, run_id: RunId) -> Came:
