@@ -9,7 +9,6 @@ import anyio
 import pytest
 
 from perdure.clock import SystemClock, text_of
-from perdure.ids import RunId
 from tests.support.gateway import Gateway, a_gateway, a_straight_bundle, an_asking_bundle
 
 pytestmark = pytest.mark.anyio
@@ -245,9 +244,8 @@ async def test_a_pause_has_a_note_and_a_backfill_runs_what_its_window_shows(
 async def test_a_schedule_is_drawn_as_a_flow(
     gateway: Gateway, asked: dict[str, Any], nodes: list[str]
 ) -> None:
-    run_id = RunId(await planned(gateway, **asked))
-    loaded = (await gateway.runtime.plane.runs.load([run_id]))[run_id]
-    draw = gateway.runtime.registry.drawings["schedule"]
-    flow = draw(loaded.run.birth, loaded.cells)
-    assert [node["id"] for node in flow["nodes"]] == nodes
-    assert flow["id"] == f"scheduled:{run_id}"
+    run_id = await planned(gateway, **asked)
+    told = (await gateway.get(f"/workflows/scheduled:{run_id}/flow")).json()
+    assert (told["workflow_id"], told["source"]) == (f"scheduled:{run_id}", "dynamic")
+    assert [node["id"] for node in told["flow"]["nodes"]] == nodes
+    assert (await gateway.get("/workflows/scheduled:nothing/flow")).status_code == 404
