@@ -1,23 +1,21 @@
 """Forms with a file: read piece by piece, held nowhere, and nothing kept of what breaks off."""
 
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from perdure.adapters.disk.receiving import Receiving
 from perdure.api.collaborators import ApiSettings
 from perdure.api.forms import FIELD_BYTES_MAX, FIELDS_MAX, PIECE_BYTES
-from tests.support.gateway import BEARER, Gateway, Options, a_gateway
+from tests.support.gateway import Gateway, Options, a_gateway
+from tests.support.sending import END, FILE, PATH, large, part, sent
 
 pytestmark = pytest.mark.anyio
 
 MIB = 1024 * 1024
-PATH = "/api/gateway/attachments/upload"
-BOUND = b"the-boundary"
 LARGE = ApiSettings(access_logged=False, attachment_bytes_max=100 * MIB)
 
 
@@ -28,50 +26,15 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         yield one
 
 
-def part(name: str, value: bytes, *more: bytes) -> bytes:
-    """A part of a form."""
-    head = b'--%b\r\nContent-Disposition: form-data; name="%b"' % (BOUND, name.encode())
-    return b"\r\n".join([b"".join([head, *more]), b"", value, b""])
-
-
-FILE = b'; filename="a.bin"\r\nContent-Type: application/octet-stream'
-END = b"--%b--\r\n" % BOUND
-
-
 def form(content: bytes = b"hello", /, **fields: str) -> bytes:
     """A whole form."""
     texts = [part(name, value.encode()) for name, value in {"session_id": "S", **fields}.items()]
     return b"".join([*texts, part("file", content, FILE), END])
 
 
-async def sent(gateway: Gateway, pieces: Iterator[bytes], *, whole: bool = True) -> tuple[int, Any]:
-    """Send a body piece by piece, as a server takes it in; `whole` or until the sender is gone."""
-    answers: list[Any] = []
-
-    async def receive() -> Any:
-        piece = next(pieces, None)
-        if piece is None:
-            return {"type": "http.request" if whole else "http.disconnect", "body": b""}
-        return {"type": "http.request", "body": piece, "more_body": True}
-
-    async def send(message: Any) -> None:
-        answers.append(message)
-
-    kind = b"multipart/form-data; boundary=" + BOUND
-    headers = [(name.encode(), value.encode()) for name, value in BEARER.items()]
-    scope = {
-        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
-        "headers": [*headers, (b"content-type", kind)], "http_version": "1.1", "scheme": "http", "root_path": "",
-        "client": ("127.0.0.1", 1), "server": ("gateway", 80),
-    }  # fmt: skip
-    await gateway.app(scope, receive, send)
-    body = b"".join(it.get("body", b"") for it in answers)
-    return answers[0]["status"], orjson.loads(body)
-
-
 async def posted(gateway: Gateway, body: bytes) -> tuple[int, Any]:
     """Send a body in pieces of a few bytes, so that each part is cut somewhere."""
-    return await sent(gateway, (body[at : at + 7] for at in range(0, len(body), 7)))
+    return await sent(gateway.app, (body[at : at + 7] for at in range(0, len(body), 7)))
 
 
 def files(gateway: Gateway) -> Sequence[Path]:
@@ -79,15 +42,6 @@ def files(gateway: Gateway) -> Sequence[Path]:
     return [
         it for it in (gateway.runtime.workspaces.parent / "artifacts").rglob("*") if it.is_file()
     ]
-
-
-def large(size: int) -> Iterator[bytes]:
-    """A form with a file of so many bytes, in pieces as a server hands them on."""
-    yield part("session_id", b"S") + part("file", b"", FILE)[:-2]
-    piece = bytes(range(256)) * 256
-    for _ in range(size // len(piece)):
-        yield piece
-    yield b"\r\n" + END
 
 
 async def test_a_file_of_64_mib_takes_no_more_memory_than_a_few_pieces(
@@ -104,7 +58,7 @@ async def test_a_file_of_64_mib_takes_no_more_memory_than_a_few_pieces(
     monkeypatch.setattr(Receiving, "write", noted)
     await posted(gateway, form())  # what is prepared once
     tracemalloc.start()
-    status, told = await sent(gateway, large(64 * MIB))
+    status, told = await sent(gateway.app, large(64 * MIB))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (status, told["metadata"]["size_bytes"]) == (200, 64 * MIB)
@@ -114,9 +68,9 @@ async def test_a_file_of_64_mib_takes_no_more_memory_than_a_few_pieces(
 
 async def test_what_breaks_off_leaves_nothing(gateway: Gateway) -> None:
     body = form(b"x" * 1_000_000)
-    await sent(gateway, iter([body[:500_000]]), whole=False)
+    await sent(gateway.app, iter([body[:500_000]]), whole=False)
     assert files(gateway) == []
-    status, told = await sent(gateway, iter([body[:500_000]]))
+    status, told = await sent(gateway.app, iter([body[:500_000]]))
     assert (status, told["code"]) == (422, "unfit")
     assert files(gateway) == []
     assert (await gateway.get("/sessions/S/artifacts")).json()["total"] == 0

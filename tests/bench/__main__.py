@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench import (
+    artifacts,
     audit,
     beside_dbos,
     beside_restate,
@@ -49,6 +50,7 @@ ALONE = {
     "control": control.measure,
     "replay": replay.measure,
     "audit": audit.measure,
+    "artifacts": artifacts.measure,
     "isolation": isolation.measure,
     "incoming": incoming.measure,
     "planned": planned.measure,

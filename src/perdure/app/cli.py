@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from perdure.app.commands import (
+    artifacts,
     audit,
     bundles,
     doctor,
+    flows,
     ledger,
     models,
     openapi,
@@ -21,7 +23,6 @@ from perdure.app.commands import (
     serving,
     settings,
     starting,
-    travel,
     users,
 )
 from perdure.app.commands.options import Asked
@@ -69,11 +70,12 @@ def _add(*commands: Callable[..., None]) -> None:
         app.command()(command)
 
 
-_add(serving.quickstart, serving.serve, serving.runner, starting.run)
-app.add_typer(travel.app, name="runs")
+_add(serving.quickstart, serving.serve, serving.runner, starting.run, runs.runs)
 app.command("show")(runs.show_run)
 _add(ledger.ledger, runs.answer, runs.pause, runs.resume, runs.cancel, ledger.verify)
 app.add_typer(bundles.app, name="bundles")
+app.add_typer(flows.app, name="flows")
+app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
