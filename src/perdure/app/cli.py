@@ -23,6 +23,7 @@ from perdure.app.commands import (
     serving,
     settings,
     starting,
+    travel,
     users,
 )
 from perdure.app.commands.options import Asked
@@ -70,7 +71,8 @@ def _add(*commands: Callable[..., None]) -> None:
         app.command()(command)
 
 
-_add(serving.quickstart, serving.serve, serving.runner, starting.run, runs.runs)
+_add(serving.quickstart, serving.serve, serving.runner, starting.run)
+app.add_typer(travel.app, name="runs")
 app.command("show")(runs.show_run)
 _add(ledger.ledger, runs.answer, runs.pause, runs.resume, runs.cancel, ledger.verify)
 app.add_typer(bundles.app, name="bundles")
