@@ -5,9 +5,9 @@ from typing import NamedTuple, Protocol
 
 from perdure.identity.audit import Entry
 from perdure.ids import RunId
-from perdure.kernel.blocked import Blocked
 from perdure.kernel.model import Birth, Cells, Decision, Held, Run, Status, Usage
 from perdure.kernel.values import Json
+from perdure.stores.blocked import Blocked
 from perdure.stores.records import Record, Recorded
 
 

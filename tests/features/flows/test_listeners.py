@@ -7,9 +7,9 @@ import pytest
 
 from perdure.features.flows.listeners import LISTENER_KIND, address_of, listened, listener_name
 from perdure.ids import RunId
-from perdure.kernel.blocked import blocked_on
 from perdure.kernel.model import ProgramRef, Status
 from perdure.kernel.values import Json
+from perdure.stores.blocked import blocked_on
 from tests.support.builders import a_birth
 from tests.support.clock import START
 from tests.support.drawing import Drawn, a_flow, a_node, a_start, a_value, an_end

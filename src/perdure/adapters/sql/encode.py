@@ -7,10 +7,10 @@ import orjson
 
 from perdure.clock import text_of, time_of
 from perdure.ids import Key, RunId, StepId
-from perdure.kernel.blocked import Blocked
 from perdure.kernel.limits import Limits
 from perdure.kernel.model import Effect, EffectClass, Open, Reason, Wait
 from perdure.kernel.values import Json
+from perdure.stores.blocked import Blocked
 
 dumps: Final = orjson.dumps
 loads: Final = orjson.loads

@@ -16,7 +16,6 @@ from perdure.adapters.sql.encode import (
 )
 from perdure.adapters.sql.statements import Row
 from perdure.ids import BundleSha, Key, RunId, SessionId
-from perdure.kernel.blocked import Blocked, blocked_on, shown_open
 from perdure.kernel.draft import wait_json
 from perdure.kernel.model import (
     Birth,
@@ -31,6 +30,7 @@ from perdure.kernel.model import (
     Wait,
 )
 from perdure.kernel.values import Json
+from perdure.stores.blocked import Blocked, blocked_on, shown_open
 from perdure.stores.runs import Header
 
 BIRTH: Final = (

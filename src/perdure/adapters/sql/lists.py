@@ -15,9 +15,9 @@ from perdure.adapters.sql.statements import Sql, among
 from perdure.adapters.sql.tables import UNDER_WAY, outbox, runs
 from perdure.errors import Invalid
 from perdure.ids import Key
-from perdure.kernel.blocked import Blocked
 from perdure.kernel.model import TERMINAL
 from perdure.kernel.values import Json
+from perdure.stores.blocked import Blocked
 from perdure.stores.runs import Header, RunPage, RunQuery
 
 COLUMNS: Final = ("pk", *SHOWN)

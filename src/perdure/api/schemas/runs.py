@@ -7,12 +7,12 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from perdure.api.schemas.fields import TEXT_LETTERS_MAX, Body, Id, JsonObject, When, Words
 from perdure.ids import RunId
-from perdure.kernel.blocked import Blocked
 from perdure.kernel.model import TERMINAL, Status
 from perdure.kernel.values import Json
 from perdure.services.births import LIMITS_DEFAULT, StartRequest
 from perdure.services.runs import Inputs
 from perdure.services.schedules import is_schedule
+from perdure.stores.blocked import Blocked
 from perdure.stores.runs import Header, RunPage, RunQuery, Verdict
 
 WAITING_FIELDS: Final = (

@@ -6,8 +6,8 @@ import pytest
 
 from perdure.clock import text_of
 from perdure.ids import Key, RunId
-from perdure.kernel.blocked import blocked_on, shown_open
 from perdure.kernel.model import TERMINAL, Effect, Held, Reason, Status, Wait
+from perdure.stores.blocked import blocked_on, shown_open
 from tests.support.builders import (
     AT,
     a_listener,

@@ -27,7 +27,7 @@ def blocked_on(run: Run) -> Blocked | None:
         return Blocked("runner", run.updated_at, "waits for a runner to begin it")
     if not run.open:
         return Blocked("runner", run.updated_at, "waits for a runner to go on")
-    return min((_of(entry) for entry in run.open.values()), key=_pressing)
+    return _of(min(run.open.values(), key=_rank))
 
 
 def shown_open(run: Run) -> Open | None:
@@ -35,14 +35,20 @@ def shown_open(run: Run) -> Open | None:
     waits = [entry for entry in run.open.values() if isinstance(entry.what, Wait)]
     if not waits:
         return None
-    return min(waits, key=lambda entry: (_pressing(_of(entry)), entry.seq))
+    return min(waits, key=lambda entry: (_rank(entry), entry.seq))
 
 
 _ORDER = ("review", "approval", "question", "event", "child", "timer", "effect")
 
 
-def _pressing(blocked: Blocked) -> int:
-    return _ORDER.index(blocked.kind)
+def _rank(entry: Open) -> int:
+    """How pressing it is; last comes a child that only runs beside, which the run does not need."""
+    what = entry.what
+    if isinstance(what, Wait) and what.child is not None and isinstance(what.payload, dict):
+        beside = what.payload.get("wait") is False
+    else:
+        beside = False
+    return len(_ORDER) if beside else _ORDER.index(_of(entry).kind)
 
 
 def _of(entry: Open) -> Blocked:
