@@ -7,6 +7,7 @@ from perdure.ids import RunId
 from perdure.services import history as histories
 from perdure.services.births import PROMPT_LETTERS_MAX
 from perdure.services.history import Asked, history
+from perdure.stores.artifacts import Named
 from tests.support.drawing import a_bundle, a_flow, a_node, a_start, an_end
 from tests.support.gateway import Gateway
 
@@ -99,3 +100,18 @@ async def test_the_flow_is_named_by_its_content(gateway: Gateway) -> None:
 async def test_an_unknown_run_has_no_history(gateway: Gateway) -> None:
     with pytest.raises(RunNotFound):
         await history(gateway.runtime, RunId("nobody"), Asked())
+
+
+async def test_a_turn_names_what_it_made_and_not_what_was_put_away(gateway: Gateway) -> None:
+    run_id = RunId(await gateway.start("straight:main", prompt="x" * 100_000))
+    await gateway.until(run_id, "completed")
+    named = Named(run_id, "text/plain", "2026", {"filename": "a.txt"}, kind="file")
+    async with gateway.runtime.plane.artifacts.incoming() as incoming:
+        await incoming.write(b"made")
+        made = await incoming.keep(named)
+    found = await history(gateway.runtime, run_id, Asked(session=True))
+    assert [turn.artifacts for turn in found.turns or ()] == [[made]]
+    asked = {"include_session": "true"}
+    told = (await gateway.get(f"/runs/{run_id}/history_bundle", params=asked)).json()
+    (turn,) = told["session"]["turns"]
+    assert [it["filename"] for it in turn["artifacts"]] == ["a.txt"]

@@ -10,12 +10,14 @@ from perdure.ids import ArtifactId, RunId
 from perdure.kernel.values import Json
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.births import PROMPT_LETTERS_MAX, inputs_of, prompt_of
+from perdure.stores.artifacts import VALUE, Artifact
 from perdure.stores.records import Record
 from perdure.stores.runs import Header, RunQuery
 
 RUNS_MAX: Final = 500  # of one tree
 RECORDS_MAX: Final = 20_000  # of one answer, all ledgers together
 PAGE: Final = 2_000
+ARTIFACTS_MAX: Final = 1_000  # of all turns together, the newest
 SNAPSHOT_PREFIX: Final = "flow-"
 SNAPSHOT_TYPE: Final = "application/json"
 
@@ -51,6 +53,9 @@ class Turn(NamedTuple):
 
     header: Header
     prompt: str
+    artifacts: Sequence[
+        Artifact
+    ] = ()  # that it made, but for values that were too large for their cells
 
 
 class History(NamedTuple):
@@ -136,7 +141,13 @@ async def _turns(runtime: RuntimeContext, header: Header, turns_max: int) -> lis
         limit=turns_max, session_id=header.birth.session_id, root_only=True, drafts=True
     )
     newest_first = (await runtime.plane.runs.list(query)).items
-    return [Turn(one, await _prompt(runtime, one)) for one in reversed(newest_first)]
+    owners = [one.birth.id for one in newest_first]
+    made, _ = await runtime.plane.artifacts.list(owners, limit=ARTIFACTS_MAX, offset=0)
+    shown = [one for one in made if one.kind != VALUE]
+    return [
+        Turn(one, await _prompt(runtime, one), [it for it in shown if it.owner == one.birth.id])
+        for one in reversed(newest_first)
+    ]
 
 
 async def _prompt(runtime: RuntimeContext, header: Header) -> str:

@@ -12,6 +12,7 @@ from perdure.clock import time_of
 from perdure.kernel.model import TERMINAL
 from perdure.kernel.values import Json
 from perdure.services.history import Asked, History, LedgerPart, Snapshot, Turn
+from perdure.stores.artifacts import Artifact
 from perdure.stores.records import wire_of
 from perdure.stores.runs import Header
 
@@ -151,7 +152,16 @@ def _turn_of(turn: Turn) -> dict[str, Json]:
             },
             "tok_s": round(usage.tokens_out / lasted_ms * 1000, 2) if lasted_ms else None,
         },
-        "artifacts": [],
+        "artifacts": [_made(one) for one in turn.artifacts],
+    }  # fmt: skip
+
+
+def _made(artifact: Artifact) -> dict[str, Json]:
+    """An artifact as a turn names it; its own route tells the rest."""
+    return {
+        "artifact_id": artifact.id, "run_id": artifact.owner, "content_type": artifact.content_type,
+        "size_bytes": artifact.size_bytes, "sha256": artifact.sha256, "created_at": artifact.created_at,
+        "filename": artifact.tags.get("filename"),
     }  # fmt: skip
 
 
