@@ -10,7 +10,7 @@ from tests.isolation.gateway import a_gateway_of_many, hasten, stop
 from tests.isolation.statements import Statements
 from tests.support.postgres import new_database
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]  # on a busy machine
 
 ASKERS = ["bob", "mallory", "nobody"]
 FEW = "run"  # of the routes: what comes before the stores is one code for both databases
