@@ -134,6 +134,13 @@ async def test_tokens_that_nobody_counted_are_not_zero(asker: Asker) -> None:
     assert outcome.usage == {"llm_calls": 1, "tokens_in": 0, "tokens_out": 0}
 
 
+async def test_pictures_and_sound_are_not_asked_of_a_model_of_text(asker: Asker) -> None:
+    outcome, server = await ask(asker, output={"modality": "image"})
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "not_configured"
+    assert server.counter == 0
+
+
 async def test_an_answer_at_its_bound_says_so(asker: Asker) -> None:
     outcome, _ = await ask(asker, Answer("x", finish_reason="length"))
     assert outcome.result["metadata"]["notice"].startswith("#TRUNCATION")

@@ -2,7 +2,7 @@
 
 from unittest.mock import ANY
 
-from tests.support.drawing import a_node, an_end
+from tests.support.drawing import a_literal, a_node, a_start, an_end
 from tests.support.tables import DUE, passing, row, table, told
 
 EVENT = {"event_id": "e1", "name": "go", "payload": {"n": 1}}
@@ -31,7 +31,11 @@ TABLES = {
             told(row({"event_key": "k1"}, event_data=EVENT, timed_out=False), acts=(("it", EVENT),)),
             told(row({"event_key": "k2", "timeout_s": SOON}, event_data=None, timed_out=True), acts=(("it", DUE),)),
             row({"event_key": "k3", "timeout_s": "later"}, fails="is no number of seconds"),
-        )
+        ),
+        table({"start": a_start(), "it": a_node("wait_event", defaults={"event_key": "k4", "timeout_s": SOON}), "end": an_end(), "late": an_end("why"),
+               "why": a_literal("late")}, "start -> it -> end", "it:timeout -> late", "why.value => late.why").rows(
+            told(row(why="late"), acts=(("it", DUE),)),
+        ),
     ],
     "emit_event": [
         passing("emit_event", "name", "payload", out="name delivered", effectConfig={"scope": "run"}).rows(
