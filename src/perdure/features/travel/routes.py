@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import File, Query, Response, UploadFile
-from starlette.responses import StreamingResponse
+from fastapi.responses import StreamingResponse
 
 from perdure.api.deps import CurrentRuntime, EntryInside, NewCommand, require
 from perdure.api.routing import answers, json_of, refusals, resource
@@ -22,6 +22,13 @@ ACTIONS: Final[Mapping[str, Rule]] = {
     "bookmark:read": rule(USER, ADMIN),
     "bookmark:write": rule(USER, ADMIN, audited=True, recorded=Recorded.INSIDE),
 }
+
+
+class Archive(Response):
+    """The kind of body that an export is, for the document of the API."""
+
+    media_type = shown.ARCHIVE
+
 
 router = resource("travel")
 
@@ -46,7 +53,7 @@ async def fork_run(
     "/runs/{run_id}/export",
     dependencies=[require("run:export")],
     responses=refusals(404),
-    response_class=shown.Archive,
+    response_class=Archive,
 )
 async def export_run(run_id: RunIdPath, runtime: CurrentRuntime) -> Response:
     """Give a run and all below it in one file, which another instance verifies and replays."""

@@ -1,10 +1,9 @@
 """Time travel on the wire."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response
 
 from perdure.api.schemas.fields import Body, Id, JsonObject, Words
 from perdure.api.schemas.runs import ForkedFrom
@@ -20,6 +19,7 @@ from perdure.services.imports import Imported
 from perdure.services.replays import VERIFIED_MAX, Replayed
 from perdure.stores.bookmarks import Bookmark, BookmarkQuery
 
+ARCHIVE: Final = "application/zip"
 EDITS_MAX = 1_000
 TAGS_MAX = 20
 
@@ -154,12 +154,6 @@ class RunDiff(BaseModel):
     left_out: int
 
 
-class Archive(Response):
-    """The kind of body that an export is, for the document of the API."""
-
-    media_type = "application/zip"
-
-
 class RunImported(RunReplay):
     """A run that was taken in; `new` unless it was here before."""
 
@@ -268,7 +262,7 @@ def headers_of(run_id: RunId) -> dict[str, str]:
     """The headers of an export, by which it is saved as a file."""
     name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in run_id)
     return {
-        "content-type": Archive.media_type,
+        "content-type": ARCHIVE,
         "content-disposition": f'attachment; filename="run-{name}.zip"',
         "x-content-type-options": "nosniff",
     }
