@@ -129,6 +129,10 @@ async def test_a_wrong_method_says_which_are_right(gateway: Gateway) -> None:
     assert answer.headers["allow"] == "GET"
     several = await gateway.client.put("/api/gateway/bundles/ask")
     assert several.headers["allow"] == "DELETE, GET"
+    own = await gateway.client.put(
+        "/api/gateway/runs/schedule"
+    )  # which `/runs/{run_id}` fits as well
+    assert own.headers["allow"] == "POST"
 
 
 @pytest.mark.anyio

@@ -151,9 +151,11 @@ async def _of_the_protocol(request: Request, error: Exception) -> Response:
 
 
 def _methods_at(request: Request) -> list[str]:
-    """What can be done at the path of a request, by the routes of the first place that it fits."""
+    """What can be done at the path of a request, by the routes of its own place, else of the first that it fits."""
     routes = [route for route in request.app.routes if isinstance(route, APIRoute)]
-    place = next((it.path for it in routes if it.path_regex.match(request.scope["path"])), None)
+    path: str = request.scope["path"]
+    fitting = [it.path for it in routes if it.path_regex.match(path)]
+    place = path if path in fitting else next(iter(fitting), None)
     return sorted({it for route in routes if route.path == place for it in route.methods or ()})
 
 
