@@ -25,8 +25,6 @@ LOST = a_node(
 BROKEN: dict[str, tuple[dict[str, Drawn], tuple[str, ...], tuple[str, str, str]]] = {
     "an unknown type": ({"odd": a_node("telepathy")}, ("start -> odd -> end",), ("odd", "unknown_type", "'telepathy'")),
     "an unknown type that nothing leads to": ({"odd": a_value("telepathy")}, (), ("odd", "unknown_type", "'telepathy'")),
-    "a listener": ({"on": a_node("on_event")}, (), ("on", "unknown_type", "'on_event'")),
-    "a schedule": ({"on": a_node("on_schedule")}, (), ("on", "unknown_type", "'on_schedule'")),
     "an edge to nowhere": ({}, ("start -> end", "start -> gone"), ("start", "dangling_edge", "'gone'")),
     "an edge from nowhere": ({}, ("start -> end", "gone.x => end.x"), ("end", "dangling_edge", "'gone'")),
     "an edge from nowhere to nowhere": ({}, ("start -> end", "gone.x => lost.x"), ("", "dangling_edge", "'gone'")),
