@@ -53,3 +53,8 @@ def test_a_value_that_is_no_json_is_an_error_of_the_code() -> None:
 
 def test_it_imports_nothing_of_the_program() -> None:
     assert "perdure" not in INSIDE.read_text()
+
+
+def test_an_error_that_does_not_say_what_it_is_has_a_name_all_the_same() -> None:
+    source = "class Mute(Exception):\n    def __str__(self): raise self\ndef transform(given): raise Mute"
+    assert told(source)["error"] == "Mute"

@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 ERROR_LETTERS_MAX = 2_000
@@ -59,7 +60,7 @@ class _Taking:
             return False
         self.error = type(raised).__name__  # what it says of itself is foreign code once more
         self.line = _line_of(raised)
-        with _Taking():
+        with suppress(BaseException):
             self.error = _said(raised)
         return True
 
