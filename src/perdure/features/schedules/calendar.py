@@ -61,7 +61,7 @@ def _end_of_gap(low: datetime, high: datetime, zone: tzinfo) -> datetime:
     return low + timedelta(seconds=last)
 
 
-class Cron(NamedTuple):
+class WallClock(NamedTuple):
     """Times of the day by the clock on the wall of a place."""
 
     text: str
@@ -104,7 +104,7 @@ class Plan(NamedTuple):
 
     first: datetime
     step: timedelta | None = None
-    cron: Cron | None = None
+    cron: WallClock | None = None
     until: datetime | None = None  # the last moment that may be planned
 
     def after(self, at: datetime | None) -> datetime | None:
@@ -149,7 +149,7 @@ class Plan(NamedTuple):
             planned = self.after(planned)
 
 
-def cron_of(text: str, timezone: str, dst: Dst) -> Cron:
+def cron_of(text: str, timezone: str, dst: Dst) -> WallClock:
     """Read cron text of five fields, or a name such as `@daily`. Raises `Unfit` where it is none, or never comes."""
     written = MACROS.get(text.strip().lower(), text.strip())
     if len(written.split()) != FIELDS:
@@ -158,7 +158,7 @@ def cron_of(text: str, timezone: str, dst: Dst) -> Cron:
         CronSim(written, LATEST.replace(tzinfo=None))
     except CronSimError as error:
         raise Unfit(f"cron cannot be read: {error}.", field="cron") from error
-    return Cron(" ".join(written.split()), zone_of(timezone), dst)
+    return WallClock(" ".join(written.split()), zone_of(timezone), dst)
 
 
 def zone_of(name: str) -> ZoneInfo:

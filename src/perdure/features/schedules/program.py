@@ -61,7 +61,7 @@ class Schedules:
 
     def next(self, cells: View, event: Event, moment: Moment) -> Move:
         """Account for what has passed, and name what is to begin."""
-        tick = Tick(cells, moment, self._home)
+        tick = Turn(cells, moment, self._home)
         match event:
             case Arrived():
                 tick.ended(event)
@@ -80,7 +80,7 @@ def schedule_program(ref: ProgramRef, bundle: Bundle | None) -> Program:
     return Schedules(Home(ProgramRef(FLOW, ref.bundle, ref.name), workflow_id))
 
 
-class Tick:
+class Turn:
     """One move of a schedule while it is put together."""
 
     def __init__(self, cells: View, moment: Moment, home: Home) -> None:
@@ -375,10 +375,10 @@ def _says_no(result: Json) -> bool:
     return isinstance(output, dict) and output.get("success") is False
 
 
-_OVERLAPS: Final[Mapping[Overlap, Callable[[Tick, str, str], None]]] = {
+_OVERLAPS: Final[Mapping[Overlap, Callable[[Turn, str, str], None]]] = {
     Overlap.SKIP: lambda tick, planned, _: tick.skip(planned, "the one before still runs"),
     Overlap.BUFFER_ONE: lambda tick, planned, outcome: tick.buffered(planned, outcome, 1),
     Overlap.BUFFER_ALL: lambda tick, planned, outcome: tick.buffered(planned, outcome, BUFFER_MAX),
-    Overlap.CANCEL_OTHER: Tick.replace,
-    Overlap.TERMINATE_OTHER: Tick.supplant,
+    Overlap.CANCEL_OTHER: Turn.replace,
+    Overlap.TERMINATE_OTHER: Turn.supplant,
 }

@@ -69,7 +69,7 @@ async def list_occurrences(
 @router.get(
     "/schedules/{schedule_id}/preview",
     dependencies=READ,
-    responses=answers(shown.Preview, 404, 422),
+    responses=answers(shown.Preview, 404),
 )
 async def preview_schedule(
     schedule_id: RunIdPath, asked: Annotated[shown.AskPreview, Query()], runtime: CurrentRuntime

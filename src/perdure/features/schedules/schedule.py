@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from perdure.clock import text_of, time_of
-from perdure.errors import RunNotFound
+from perdure.errors import Invalid, RunNotFound, Unfit
 from perdure.features.schedules.spec import Asked, Target, jitter_of, plan_of, spec_of
 from perdure.features.schedules.standing import CHILD_STEPS, STANDING, Counts
 from perdure.features.schedules.words import anchor_of, planned_between
@@ -137,12 +137,15 @@ async def preview(
 ) -> Sequence[Planned]:
     """The next planned times of a schedule; or those of a window, as a backfill would run them.
 
-    Raises `RunNotFound`, `Unfit`. A schedule that has ended has no next ones.
+    Raises `RunNotFound`, `Invalid`. A schedule that has ended has no next ones.
     """
     loaded = await _loaded(runtime, run_id)
     if window is None:
         return [] if loaded.run.status in TERMINAL else _following(loaded, limit)
-    times = planned_between(loaded.run, loaded.cells, window, limit)
+    try:
+        times = planned_between(loaded.run, loaded.cells, window, limit)
+    except Unfit as unfit:  # which is said of bodies alone
+        raise Invalid(unfit.detail, **unfit.facts) from unfit
     return [_planned(loaded, it) for it in times]
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from perdure.api.schemas.fields import TEXT_LETTERS_MAX, Body, Id, JsonObject
 from perdure.api.schemas.runs import Blankable, Level
 from perdure.clock import text_of
-from perdure.errors import Unfit
+from perdure.errors import Invalid
 from perdure.features.schedules.calendar import Dst
 from perdure.features.schedules.schedule import Occurrence, Occurrences, Page, Planned, Shown
 from perdure.features.schedules.spec import Asked, Overlap
@@ -101,11 +101,11 @@ class AskPreview(BaseModel):
     end: Id | None = Field(None, alias="to")
 
     def window(self) -> tuple[str, str] | None:
-        """The window that is asked about. Raises `Unfit` where it has one end."""
+        """The window that is asked about. Raises `Invalid` where it has one end."""
         if self.start is None and self.end is None:
             return None
         if not (self.start and self.end):
-            raise Unfit(
+            raise Invalid(
                 "A window has both ends: from and to.", field="to" if self.start else "from"
             )
         return self.start, self.end

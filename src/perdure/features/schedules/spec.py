@@ -8,7 +8,15 @@ from typing import Final, NamedTuple
 
 from perdure.clock import text_of, time_of
 from perdure.errors import Invalid, Unfit
-from perdure.features.schedules.calendar import LATEST, Cron, Dst, Plan, cron_of, instants, zone_of
+from perdure.features.schedules.calendar import (
+    LATEST,
+    Dst,
+    Plan,
+    WallClock,
+    cron_of,
+    instants,
+    zone_of,
+)
 from perdure.features.schedules.durations import duration_of
 from perdure.kernel.values import Json
 
@@ -124,7 +132,7 @@ def plan_of(spec: Mapping[str, Json], first: datetime) -> Plan:
     return Plan(first, step, _cron(spec), until)
 
 
-def _cron(spec: Mapping[str, Json]) -> Cron | None:
+def _cron(spec: Mapping[str, Json]) -> WallClock | None:
     if spec["cron"] is None:
         return None
     return cron_of(spec["cron"], spec["timezone"], Dst(spec["dst"]))
