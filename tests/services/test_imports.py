@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 from zipfile import ZipFile
 
+import orjson
 import pytest
 
 from perdure.errors import RunExists, RunNotFound, Unfit
@@ -15,7 +16,7 @@ from perdure.kernel.model import Status
 from perdure.kernel.values import Json
 from perdure.registry.registry import registry_of
 from perdure.runtimes.context import RuntimeContext
-from perdure.services.exports import export
+from perdure.services.exports import FORMAT, MANIFEST, Packing, export
 from perdure.services.forks import ForkRequest, fork
 from perdure.services.imports import take_in
 from perdure.services.replays import replay
@@ -147,6 +148,23 @@ async def test_another_run_of_the_same_id_stays_as_it_is(here: Running, tmp_path
     with pytest.raises(RunExists):
         await take_in(here.runtime, io.BytesIO(content))
     assert await ledger_of(here.runtime, run_id) == before
+
+
+CRAFTED: list[Any] = [
+    [], {"format": FORMAT}, {"format": FORMAT, "runs": [1], "entries": {}, "artifacts": []},
+    {"format": FORMAT, "runs": [{"run_id": "r", "head_hash": "00"}], "entries": {}, "artifacts": []},
+    {"format": FORMAT, "runs": [], "entries": [], "artifacts": []},
+    {"format": FORMAT, "runs": [], "entries": {}, "artifacts": [{"id": 1}]},
+    {"format": FORMAT, "runs": [], "entries": {}, "artifacts": [{"id": "a", "sha256": "b"}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("manifest", CRAFTED)
+async def test_a_manifest_that_says_no_run_is_refused(here: Running, manifest: Any) -> None:
+    packing = Packing()
+    content = b"".join(packing.add(MANIFEST, iter([orjson.dumps(manifest)]))) + packing.close()
+    with pytest.raises(Unfit):
+        await take_in(here.runtime, io.BytesIO(content))
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x05\x06" + bytes(18)])

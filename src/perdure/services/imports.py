@@ -71,8 +71,12 @@ class Archive:
             manifest: Mapping[str, Json] = orjson.loads(self.whole(MANIFEST, MANIFEST_BYTES_MAX))
             if manifest["format"] != FORMAT:
                 raise Unfit(f"The file is an export of another form: {manifest['format']!r}.")
-            assert {"runs", "artifacts", "entries", "root"} <= manifest.keys()
-        except (ValueError, KeyError, TypeError, AssertionError):
+            runs, entries, artifacts = manifest["runs"], manifest["entries"], manifest["artifacts"]
+            for run in runs:
+                str.encode(run["run_id"]), str.encode(run["head_hash"])
+            for texts in (*entries.items(), *((it["id"], it["sha256"]) for it in artifacts)):
+                str.encode(texts[0]), str.encode(texts[1])
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise Unfit(f"{MANIFEST} is not what was written.") from None
         return manifest
 
@@ -174,14 +178,17 @@ async def take_in(
     await asyncio.to_thread(archive.check)
     try:
         adopted = [_adopted(archive, told) for told in archive.manifest["runs"]]
-    except (ValueError, KeyError, TypeError):
+        named = {
+            told["id"]: (_named(told), told["sha256"]) for told in archive.manifest["artifacts"]
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise Unfit(f"{MANIFEST} does not say what a run is.") from None
     for name in archive.entries:
         if name.startswith("bundles/"):
-            sha = BundleSha(name.removeprefix("bundles/"))
-            await runtime.plane.bundles.keep(await asyncio.to_thread(archive.whole, name), sha)
-    for told in archive.manifest["artifacts"]:
-        await _keep(runtime, archive, told)
+            pinned = BundleSha(name.removeprefix("bundles/"))
+            await runtime.plane.bundles.keep(await asyncio.to_thread(archive.whole, name), pinned)
+    for artifact_id, (how, sha) in named.items():
+        await _keep(runtime, archive, artifact_id, how, sha)
     at = text_of(runtime.clock.now())
     new = []
     for one in adopted:
@@ -191,19 +198,25 @@ async def take_in(
     return [Imported(*pair) for pair in zip(replayed, new, strict=True)]
 
 
-async def _keep(runtime: RuntimeContext, archive: Archive, told: Mapping[str, Json]) -> None:
-    """Keep the bytes of an artifact under its own id."""
+def _named(told: Mapping[str, Json]) -> Named:
+    """How an artifact was known."""
     made = told["made_by"]
-    named = Named(
-        owner=told["owner"], content_type=told["content_type"], at=told["created_at"], tags=told["tags"],
+    return Named(
+        owner=told["owner"], content_type=told["content_type"], at=told["created_at"], tags=dict(told["tags"]),
         made_by=None if made is None else Maker(*made), session_id=told["session_id"], kind=told["kind"],
     )  # fmt: skip
+
+
+async def _keep(
+    runtime: RuntimeContext, archive: Archive, artifact_id: str, named: Named, sha: str
+) -> None:
+    """Keep the bytes of an artifact under its own id."""
     async with runtime.plane.artifacts.incoming() as incoming:
-        async for piece in _awaited(archive.pieces(f"artifacts/{told['sha256']}")):
+        async for piece in _awaited(archive.pieces(f"artifacts/{sha}")):
             await incoming.write(piece)
         kept = await incoming.keep(named)
-    if kept.id != told["id"]:
-        raise Unfit(f"The artifact {told['id']} has another id by its bytes.")
+    if kept.id != artifact_id:
+        raise Unfit(f"The artifact {artifact_id} has another id by its bytes.")
 
 
 async def _awaited(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
