@@ -95,6 +95,12 @@ PROFILES: Final[Mapping[str, At]] = {
     "used_by": At("GET", "/config/provider-endpoint-profiles/{profile_id}/used-by"),
 }
 CRUD: Final = At("GET", "/visualflows")
+DRAWINGS: Final[Mapping[str, At]] = {
+    "list": CRUD,
+    "item": At("GET", "/visualflows/{flow_id}"),
+    "check": At("GET", "/visualflows/{flow_id}/check"),
+    "behind_runs": At("GET", "/workflows/{workflow_id}/flow"),
+}
 PUBLISH: Final = At("POST", "/visualflows/{flow_id}/publish")
 INPUT_SCHEMA: Final = At("GET", "/bundles/{bundle_id}/flows/{flow_id}/input_schema")
 UPLOAD: Final = At("POST", "/attachments/upload")
@@ -117,7 +123,7 @@ CATALOG: Final = {
 
 def absent_in(actions: Actions) -> re.Pattern[str]:
     """The paths of contracts that no route keeps: what is asked there belongs to an absent feature."""
-    tables = (RUNS, SCHEDULES, LEDGER, ARTIFACTS, BUNDLES, WORKSPACE, DISCOVERY, PROFILES)
+    tables = (RUNS, SCHEDULES, LEDGER, ARTIFACTS, BUNDLES, DRAWINGS, WORKSPACE, DISCOVERY, PROFILES)
     places = [at.path for table in tables for at in table.values()]
     places += [
         at.path
@@ -254,6 +260,7 @@ def _flow_editor(asked: _Asked, common: Mapping[str, Json]) -> dict[str, Json]:
                 "item_endpoint": f"{PREFIX}{CRUD.path}/{{flow_id}}",
             },
             "publish": publish,
+            **asked.all(DRAWINGS),
         },
         "bundles": asked.all(BUNDLES),
         "run_input_schema": {**asked.one(INPUT_SCHEMA), "version": VERSION},
