@@ -101,6 +101,18 @@ DRAWINGS: Final[Mapping[str, At]] = {
     "check": At("GET", "/visualflows/{flow_id}/check"),
     "behind_runs": At("GET", "/workflows/{workflow_id}/flow"),
 }
+PAST: Final[Mapping[str, At]] = {
+    "fork": At("POST", "/runs/{run_id}/fork"),
+    "replay": At("POST", "/runs/{run_id}/replay"),
+    "diff": At("GET", "/runs/{run_id}/diff"),
+    "export": At("GET", "/runs/{run_id}/export"),
+    "import": At("POST", "/runs/import"),
+    "bookmark": At("POST", "/runs/{run_id}/bookmarks"),
+    "bookmarks": At("GET", "/bookmarks"),
+    "bookmarked": At("GET", "/bookmarks/{bookmark_id}"),
+    "restore": At("POST", "/bookmarks/{bookmark_id}/restore"),
+    "verify": At("POST", "/bundles/{bundle_id}/verify"),
+}
 PUBLISH: Final = At("POST", "/visualflows/{flow_id}/publish")
 INPUT_SCHEMA: Final = At("GET", "/bundles/{bundle_id}/flows/{flow_id}/input_schema")
 UPLOAD: Final = At("POST", "/attachments/upload")
@@ -123,7 +135,9 @@ CATALOG: Final = {
 
 def absent_in(actions: Actions) -> re.Pattern[str]:
     """The paths of contracts that no route keeps: what is asked there belongs to an absent feature."""
-    tables = (RUNS, SCHEDULES, LEDGER, ARTIFACTS, BUNDLES, DRAWINGS, WORKSPACE, DISCOVERY, PROFILES)
+    tables = (
+        RUNS, SCHEDULES, LEDGER, PAST, ARTIFACTS, BUNDLES, DRAWINGS, WORKSPACE, DISCOVERY, PROFILES,
+    )  # fmt: skip
     places = [at.path for table in tables for at in table.values()]
     places += [
         at.path
@@ -227,6 +241,7 @@ def _common(asked: _Asked) -> dict[str, Json]:
     return {
         "runs": asked.all(RUNS),
         "schedules": asked.all(SCHEDULES),
+        "past": asked.all(PAST),
         "ledger": asked.all(LEDGER),
         "artifacts": asked.all(ARTIFACTS),
         "attachments": {"upload": upload, "max_upload_bytes": asked.attachment_bytes_max},
