@@ -79,3 +79,13 @@ def test_what_goes_well_and_what_does_not_are_both_declared() -> None:
 def test_values_go_out_as_json() -> None:
     answer = json_of({"a": ["é", None]})
     assert (answer.body, answer.media_type) == ('{"a":["é",null]}'.encode(), "application/json")
+
+
+@pytest.mark.parametrize("place", ["/runs?limit=1&limit=2", "/runs/any/ledger?after=1&after=1"])
+async def test_what_has_one_value_is_given_once(gateway: Gateway, place: str) -> None:
+    answer = await gateway.get(place)
+    assert (answer.status_code, "stands 2 times" in answer.text) == (400, True), answer.text
+
+
+async def test_what_nobody_reads_may_stand_as_often_as_it_likes(gateway: Gateway) -> None:
+    assert (await gateway.get("/runs?limit=1&other=1&other=2")).status_code == 200

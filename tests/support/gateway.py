@@ -35,6 +35,7 @@ from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.control import ControlContext
 from perdure.runtimes.endpoints import endpoints_of
 from perdure.runtimes.hub import Hub
+from perdure.runtimes.retention import Retention
 from perdure.services.bundles import facts_of
 from perdure.services.denials import Denials
 from tests.support.audited import audited
@@ -64,6 +65,7 @@ class Options:
     database: str = "sqlite"
     credentials: Credentials | None = None  # instead of the one token
     control: ControlContext | None = None  # instead of one with chains alone
+    retention: Retention | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ async def a_gateway(folder: Path, options: Options | None = None) -> AsyncGenera
             registry=runtime.registry, open_runtime=_opener(runtime), clock=options.clock,
             credentials=options.credentials or SingleToken([TOKEN], b"key of a test"), settings=options.settings,
             ready=options.ready, closing=closing, control=control,
-            recorder=Recorder(control, Denials(control)),
+            recorder=Recorder(control, Denials(control)), retention=options.retention,
         )  # fmt: skip
         app = create_app(collaborators)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)

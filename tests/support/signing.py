@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx2
 
+from perdure.adapters.sql.plane import Pools
 from perdure.api.collaborators import ApiSettings
 from perdure.identity.credentials import SingleToken
 from perdure.identity.principal import Role
@@ -22,6 +23,7 @@ from tests.support.gateway import (  # fmt: skip
     a_straight_bundle,
     an_asking_bundle,
 )
+from tests.support.kept import Installation
 
 API: Final = "/api/gateway"
 SESSION: Final = "abstractgateway_session"
@@ -103,11 +105,17 @@ async def a_town(
         own = SingleToken([TOKEN], b"key of a test") if installation else None
         tokens = {name: (await control.user(name))[1] for name in ("alice", "bob")}
         _, tokens["ada"] = await control.user("ada", roles=frozenset({Role.USER, Role.ADMIN}))
+        pools = Pools()
+        place = Installation.on(control, database, folder / "kept", pools)
         chosen = Options(
             settings=settings, clock=control.clock, control=context,
-            credentials=StoredCredentials(context, uses, own),
+            credentials=StoredCredentials(context, uses, own), retention=place.retention(),
         )  # fmt: skip
-        async with a_gateway(folder / "gateway", replace(chosen, **options)) as gateway:
-            await gateway.install(an_asking_bundle(id="ask"))
-            await gateway.install(a_straight_bundle(id="straight"))
-            yield Town(gateway, control, tokens)
+        try:
+            async with a_gateway(folder / "gateway", replace(chosen, **options)) as gateway:
+                await gateway.install(an_asking_bundle(id="ask"))
+                await gateway.install(a_straight_bundle(id="straight"))
+                yield Town(gateway, control, tokens)
+        finally:
+            await place.router.close_all()
+            pools.close()

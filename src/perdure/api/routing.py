@@ -1,6 +1,7 @@
 """What all routes have in common: an action, a body read strictly, an answer, declared problems."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence, Set
 from typing import Any, Final
 
 import orjson
@@ -14,8 +15,8 @@ from perdure.api.acts import REFUSALS
 from perdure.api.bodies import read_json
 from perdure.api.collaborators import Collaborators
 from perdure.api.schemas.problem import Problem
-from perdure.api.short import NotPlain, Part, parts_of_route, read_all
-from perdure.errors import UnknownMedia
+from perdure.api.short import NotPlain, Part, parts_of_route, read_all, single_of
+from perdure.errors import Invalid, UnknownMedia
 from perdure.identity.access import check
 from perdure.identity.principal import Principal
 from perdure.kernel.values import Json
@@ -65,6 +66,7 @@ class StrictRoute(APIRoute):
         self.required = asked[0]
         others = [it for it in given if it.dependency is not self.required]
         super().__init__(path, endpoint, dependencies=others, **options)
+        self._single = frozenset(single_of(self.dependant))
         self._parts: tuple[Part, ...] | None = None  # read off the signature at the first request
         self._is_plain = not others
 
@@ -85,6 +87,7 @@ class StrictRoute(APIRoute):
         reads_json = self.body_field is not None and not _takes_a_form(self)
 
         async def answer(request: Request) -> Response:
+            _check_once(request, self._single)
             body = await _read_body(request) if reads_json else None
             try:
                 return await self._shortly(request, body)
@@ -109,6 +112,16 @@ class StrictRoute(APIRoute):
             return await recorder.answered(request, required.action, rule, answer)
 
         return strict
+
+
+def _check_once(request: Request, single: Set[str]) -> None:
+    """Raises `Invalid` where a parameter that has one value is given several: nobody knows which is meant."""
+    if b"&" not in request.scope["query_string"]:
+        return
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    for name in sorted(single & given.keys()):
+        if given[name] > 1:
+            raise Invalid(f"{name} stands {given[name]} times in the query.")
 
 
 async def _read_body(request: Request) -> Json:

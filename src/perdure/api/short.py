@@ -5,11 +5,12 @@ answers do. What a route asks for is read off its signature once, at its first r
 that does not fit, in whatever way, takes FastAPI's way: that one says what is wrong with it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from inspect import Parameter, Signature, iscoroutinefunction, signature
 from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.params import Body, Depends, Header, Param, Path, Query
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.responses import Response
@@ -144,6 +145,20 @@ def _body(kind: Any) -> Read:
         return kind.model_validate(body)
 
     return read
+
+
+def single_of(dependant: Dependant) -> Iterator[str]:
+    """The names in the query that have one value each, of all that FastAPI reads there for a route."""
+    for field in dependant.query_params:
+        kind, _ = _taken_apart(field.field_info.annotation)
+        if _is_model(kind):
+            for name, one in kind.model_fields.items():
+                if not _may_repeat(one.annotation):
+                    yield one.alias or name
+        elif not _may_repeat(kind):
+            yield field.alias
+    for inner in dependant.dependencies:
+        yield from single_of(inner)
 
 
 def _is_model(kind: Any) -> bool:
