@@ -114,6 +114,90 @@ async def test_what_ends_within_its_grace_has_its_say() -> None:
     assert await task == "done all the same" and story.told == ["ended"]
 
 
+async def its_own_deadline() -> None:
+    """End a wait by a deadline."""
+    with anyio.move_on_after(0):
+        await anyio.sleep_forever()
+
+
+async def its_own_timeout() -> None:
+    """End a wait by a timeout of asyncio."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            await asyncio.sleep(3_600)
+
+
+async def its_own_race() -> None:
+    """End the others of a group, as connecting to several addresses does."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.sleep_forever)
+        await anyio.sleep(0)
+        group.cancel_scope.cancel()
+
+
+async def a_cancelled_future() -> None:
+    """Wait for what somebody else cancels."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.cancel)
+    with suppress(asyncio.CancelledError):
+        await future
+
+
+ENDS_WITHIN = [its_own_deadline, its_own_timeout, its_own_race, a_cancelled_future]
+
+
+@pytest.mark.parametrize("ends", ENDS_WITHIN)
+async def test_what_it_ends_within_itself_begins_no_grace(
+    ends: Callable[[], Awaitable[None]],
+) -> None:
+    """It was not told to end, however often it ends a part of itself, and goes on longer than a grace."""
+
+    async def streams() -> str:
+        await anyio.sleep(0)
+        for _ in range(3):
+            await ends()
+            await anyio.sleep(0.03)
+        return "done"
+
+    async with asyncio.timeout(5):
+        assert await Begun(streams(), grace_s=0.02) == "done"
+    assert (task := asyncio.current_task()) is not None and not task.cancelling()
+
+
+@pytest.mark.parametrize("ends", ENDS_WITHIN)
+async def test_what_ends_a_part_of_itself_is_still_given_up_after_its_grace(
+    ends: Callable[[], Awaitable[None]],
+) -> None:
+    """Neither before it is told to end nor afterwards does that spare it."""
+
+    async def never() -> None:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await ends()
+                await anyio.sleep(0.002)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.03):
+                await Begun(never(), grace_s=0.05)
+
+
+async def test_who_takes_the_cancelling_back_was_told_all_the_same() -> None:
+    """Who told it knows."""
+
+    async def never() -> None:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3_600)
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]  # a test runs in one
+
+    begun = Begun(never(), grace_s=0.02)
+    begun.told = lambda: True
+    asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)  # type: ignore[union-attr]  # as above
+    with pytest.raises(asyncio.CancelledError):
+        await begun
+
+
 async def fails_at_once() -> str:
     """Raise before the first wait."""
     raise LookupError

@@ -359,6 +359,44 @@ async def test_two_branches_have_their_effects_in_flight_together(tmp_path: Path
         await on_stage.until(run_id)
 
 
+async def test_a_handler_that_ends_a_part_of_itself_has_all_its_time(tmp_path: Path) -> None:
+    """As one that connects to the first of several addresses and then reads a long stream."""
+
+    async def connect_and_read(_effect: Effect, _context: EffectContext) -> Outcome:
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep_forever)
+            await anyio.sleep(0)
+            group.cancel_scope.cancel()
+        for _ in range(5):
+            await anyio.sleep(0.02)
+        return Ok("read")
+
+    async with running(tmp_path, a_stage(connect_and_read, config={"grace_s": 0.02})) as on_stage:
+        run = await on_stage.until(await on_stage.start())
+        assert run.status is Status.COMPLETED
+
+
+async def test_a_handler_that_takes_its_cancel_back_is_dead_after_the_grace(tmp_path: Path) -> None:
+    """Whoever gave it up still knows."""
+    asked = anyio.Event()
+
+    async def ignore(_effect: Effect, _context: EffectContext) -> Outcome:
+        asked.set()
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3_600)
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]  # handlers run in one
+
+    async with running(tmp_path, a_stage(ignore, config={"grace_s": 0.05})) as on_stage:
+        run_id = await on_stage.start()
+        await asked.wait()
+        await on_stage.send(run_id, "cancel")
+        await on_stage.until(run_id, Status.CANCELLED)
+        with anyio.fail_after(1 + PATIENCE_S):
+            await on_stage.rest()
+        assert on_stage.lane.performing == 0
+
+
 async def test_a_handler_that_ignores_its_cancel_is_dead_after_the_grace(tmp_path: Path) -> None:
     """It is resumed no more, and the run's next effects have its room."""
     asked = anyio.Event()

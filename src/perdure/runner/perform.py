@@ -184,6 +184,7 @@ async def _ended(
     timeout_s = effect.timeout_s or kind.timeout_s
     with containing("effect", kind=effect.kind, key=pending.key) as contained:
         timeout = under_way.within(timeout_s)
+        begun.told = timeout.expired
         try:
             async with timeout:
                 return _kept(await begun)
