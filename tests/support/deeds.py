@@ -220,6 +220,101 @@ async def delete_profile(doer: Doer) -> Answer:
     return await doer.send("DELETE", f"/config/provider-endpoint-profiles/{await doer.profile()}")
 
 
+# --- flows that are drawn, and code --------------------------------------------------------------
+
+DRAWN: Final = {
+    "name": "drawn",
+    "nodes": [{"id": "end", "type": "on_flow_end", "data": {"inputs": [{"id": "exec-in", "label": "", "type": "execution"}]}}],
+    "edges": [],
+}  # fmt: skip
+
+
+async def drawing(doer: Doer) -> str:
+    """A new flow that is being drawn."""
+    flow = a_straight_bundle().flows["main"]
+    body = {"name": doer.name("drawing"), "nodes": flow["nodes"], "edges": flow["edges"]}
+    return str((await doer.ready("POST", "/visualflows", body))["id"])
+
+
+async def draw(doer: Doer) -> Answer:
+    return await doer.send("POST", "/visualflows", DRAWN)
+
+
+async def draw_on(doer: Doer) -> Answer:
+    return await doer.send("PUT", f"/visualflows/{await drawing(doer)}", {"description": "more"})
+
+
+async def rub_out(doer: Doer) -> Answer:
+    return await doer.send("DELETE", f"/visualflows/{await drawing(doer)}")
+
+
+async def publish(doer: Doer) -> Answer:
+    return await doer.send("POST", f"/visualflows/{await drawing(doer)}/publish", {})
+
+
+async def simulate(doer: Doer) -> Answer:
+    body = {"code": "def transform(given):\n    return given", "input": 1}
+    return await doer.send("POST", "/visualflows/code/simulate", body)
+
+
+# --- the time of runs, and their past ------------------------------------------------------------
+
+
+async def plan(doer: Doer) -> Answer:
+    body = {"bundle_id": "two-timers", "start_at": "2999-01-01T00:00:00Z"}
+    return await doer.send("POST", "/runs/schedule", body)
+
+
+async def purge_drafts(doer: Doer) -> Answer:
+    lifecycle = {"purpose": "draft_test", "retention": {"mode": "ephemeral"}}
+    body = {"bundle_id": "ask-first", "input_data": {"prompt": "Well?"}, "run_lifecycle": lifecycle}
+    run_id = (await doer.ready("POST", "/runs/start", body))["run_id"]
+    body = {"command_id": doer.name("c"), "run_id": run_id, "type": "cancel", "payload": {}}
+    await doer.ready("POST", "/commands", body)
+    await doer.one.until(run_id, "cancelled")
+    return await doer.send("POST", "/runs/purge_drafts", {"dry_run": False, "force": True})
+
+
+async def attach(doer: Doer) -> Answer:
+    form = {"session_id": "s"}
+    return await doer.send(
+        "POST", "/attachments/upload", data=form, files={"file": ("a.txt", b"text")}
+    )
+
+
+async def a_run(doer: Doer) -> str:
+    """A run that has asked its question."""
+    run_id = str((await start(doer)).json()["run_id"])
+    await doer.one.until(run_id, "waiting")
+    return run_id
+
+
+async def fork(doer: Doer) -> Answer:
+    return await doer.send("POST", f"/runs/{await a_run(doer)}/fork", {"from_seq": 0})
+
+
+async def take_in(doer: Doer) -> Answer:
+    headers = {"authorization": f"Bearer {(await doer.user())[1]}"}
+    body = {"bundle_id": "ask-first", "input_data": {"prompt": "Well?"}}
+    run_id = (await doer.ready("POST", "/runs/start", body, headers=headers))["run_id"]
+    exported = await doer.send("GET", f"/runs/{run_id}/export", headers=headers)
+    return await doer.send("POST", "/runs/import", files={"file": ("run.zip", exported.content)})
+
+
+async def bookmark(doer: Doer) -> Answer:
+    return await doer.send("POST", f"/runs/{await a_run(doer)}/bookmarks", {"name": "here"})
+
+
+async def forget(doer: Doer) -> Answer:
+    made = (await bookmark(doer)).json()
+    return await doer.send("DELETE", f"/bookmarks/{made['bookmark_id']}")
+
+
+async def restore(doer: Doer) -> Answer:
+    made = (await bookmark(doer)).json()
+    return await doer.send("POST", f"/bookmarks/{made['bookmark_id']}/restore", {})
+
+
 DEEDS: Final[Mapping[Route, Deed]] = {
     ("POST", f"{PREFIX}/runs/start"): start,
     ("POST", f"{PREFIX}/commands"): command,
@@ -247,10 +342,25 @@ DEEDS: Final[Mapping[Route, Deed]] = {
     ("POST", f"{PREFIX}/config/provider-endpoint-profiles"): create_profile,
     ("PUT", f"{PREFIX}/config/provider-endpoint-profiles/{{profile_id}}"): change_profile,
     ("DELETE", f"{PREFIX}/config/provider-endpoint-profiles/{{profile_id}}"): delete_profile,
+    ("POST", f"{PREFIX}/visualflows"): draw,
+    ("PUT", f"{PREFIX}/visualflows/{{flow_id}}"): draw_on,
+    ("DELETE", f"{PREFIX}/visualflows/{{flow_id}}"): rub_out,
+    ("POST", f"{PREFIX}/visualflows/{{flow_id}}/publish"): publish,
+    ("POST", f"{PREFIX}/visualflows/code/simulate"): simulate,
+    ("POST", f"{PREFIX}/runs/schedule"): plan,
+    ("POST", f"{PREFIX}/runs/purge_drafts"): purge_drafts,
+    ("POST", f"{PREFIX}/attachments/upload"): attach,
+    ("POST", f"{PREFIX}/runs/{{run_id}}/fork"): fork,
+    ("POST", f"{PREFIX}/runs/import"): take_in,
+    ("POST", f"{PREFIX}/runs/{{run_id}}/bookmarks"): bookmark,
+    ("DELETE", f"{PREFIX}/bookmarks/{{bookmark_id}}"): forget,
+    ("POST", f"{PREFIX}/bookmarks/{{bookmark_id}}/restore"): restore,
 }
 
 # They only read, and send a body to say what.
 READS: Final = frozenset({
     ("POST", f"{PREFIX}/runs/ledger/batch"),
     ("POST", f"{PREFIX}/config/provider-endpoint-profiles/discover-models"),
+    ("POST", f"{PREFIX}/runs/{{run_id}}/replay"),
+    ("POST", f"{PREFIX}/bundles/{{bundle_id}}/verify"),
 })  # fmt: skip

@@ -37,6 +37,6 @@ async def test_two_hundred_runs_are_loaded_in_six_queries(tmp_path: Path) -> Non
         content: Any = store.plane.artifacts
         with store.plane.database.reading() as session:
             counting: Any = Counting(session)
-            loaded = Loading(content._content).load(counting, [driven.id for driven in runs])
+            loaded = Loading(content.content).load(counting, [driven.id for driven in runs])
         assert counting.queries <= 6
         assert [it.cells for it in loaded.values()] == [driven.cells for driven in runs]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from perdure.adapters.sql.control import SqlControl
+from perdure.adapters.sql.counters import RUNS, Numbers, take
 from perdure.adapters.sql.dialect import CommitUnknown, Session
 from perdure.adapters.sql.plane import Pools, SqlPlane
-from perdure.adapters.sql.postgres import PostgresDatabase, postgres_engine
+from perdure.adapters.sql.postgres import BEGIN_READ, BEGIN_WRITE, PostgresDatabase, postgres_engine
 from perdure.errors import StoreFailed, VersionConflict
 from perdure.kernel.draft import born
 from perdure.kernel.model import Hold
@@ -139,6 +142,80 @@ async def test_lost_connections_cost_nobody_an_answer(tmp_path: Path) -> None:
         cut()
         await asyncio.gather(*map(store.plane.runs.commit, births[10:]))
         assert len((await store.plane.runs.list(RunQuery())).items) == 20
+
+
+def cut_at_the_end(monkeypatch: pytest.MonkeyPatch, begun: bytes, times: int = 1) -> list[int]:
+    """Have the server end so many connections when a transaction that began so is about to commit; which."""
+    execute: Any = psycopg.Connection.execute
+    began: dict[int, object] = {}
+    ended: list[int] = []
+
+    def cutting(self: Any, query: Any, *args: Any, **options: Any) -> Any:
+        if bytes(query).startswith(b"BEGIN"):
+            began[id(self)] = query
+        elif query == b"COMMIT" and began.get(id(self)) == begun and len(ended) < times:
+            ended.append(self.info.backend_pid)
+            with psycopg.connect(postgres_server().conninfo(), autocommit=True) as other:
+                other.cursor().execute("SELECT pg_terminate_backend(%s, 5000)", (ended[-1],))
+        return execute(self, query, *args, **options)
+
+    def execute_or_pass(self: Any, query: Any, *args: Any, **options: Any) -> Any:
+        call = cutting if isinstance(query, bytes) else execute
+        return call(self, query, *args, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", execute_or_pass)
+    return ended
+
+
+async def test_a_look_whose_end_was_cut_off_is_had_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing unknown about it: it wrote nothing."""
+    async with a_store("postgresql", tmp_path) as store:
+        driven = await a_driven_run(store.plane, Branches((Do(),)))
+        ended = cut_at_the_end(monkeypatch, BEGIN_READ.encode())
+        assert (await store.plane.runs.header(driven.id)).id == driven.id
+        assert len(ended) == 1
+
+
+async def test_a_look_that_is_always_cut_off_is_an_error_with_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_store("postgresql", tmp_path) as store:
+        driven = await a_driven_run(store.plane, Branches((Do(),)))
+        cut_at_the_end(monkeypatch, BEGIN_READ.encode(), times=99)
+        with pytest.raises(StoreFailed):
+            await store.plane.runs.header(driven.id)
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("times", [1, 99], ids=["once", "always"])
+async def test_numbers_that_nobody_knows_to_be_taken_are_given_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    async with a_store("postgresql", tmp_path) as store:
+        await a_driven_run(store.plane, Branches((Do(),)))
+        numbers = Numbers(store.plane.database, RUNS)
+        taken = {Numbers(store.plane.database, RUNS).new()}
+        cut_at_the_end(monkeypatch, BEGIN_WRITE.encode(), times)
+        if times > 1:
+            with pytest.raises(StoreFailed):
+                numbers.new()
+            monkeypatch.undo()
+        got = {numbers.new() for _ in range(3)} | taken
+        assert len(got | {Numbers(store.plane.database, RUNS).new()}) == 5
+
+
+async def test_a_plane_whose_entry_may_be_there_is_an_error_with_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_store("postgresql", tmp_path) as store:
+        await a_driven_run(store.plane, Branches((Do(),)))
+        control = SqlControl(store.plane.database, ThreadPoolExecutor(1))
+        cut_at_the_end(monkeypatch, BEGIN_WRITE.encode())
+        with pytest.raises(StoreFailed, match="look whether"):
+            await control._write(lambda session: take(session, RUNS))
+        monkeypatch.undo()
 
 
 class Unsure:

@@ -279,7 +279,7 @@ async def test_a_pinned_provider_without_an_address_fails_and_nobody_else_is_ask
     ("payload", "code"),
     [({"prompt": ""}, "invalid_request"), ({"messages": "x"}, "invalid_request"),
      ({"params": [1]}, "invalid_request"), ({"response_schema": "x"}, "invalid_request"),
-     ({"media": [{"$artifact": "a"}]}, "not_supported"), ({"output": {"modality": "image"}}, "not_supported")],
+     ({"media": [{"$artifact": "a"}]}, "not_supported"), ({"output": {"modality": "image"}}, "not_configured")],
 )  # fmt: skip
 async def test_what_nobody_can_answer_is_not_asked(
     asker: Asker, payload: dict[str, Any], code: str
