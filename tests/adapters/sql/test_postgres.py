@@ -173,8 +173,9 @@ async def test_a_look_whose_end_was_cut_off_is_had_again(
     """There is nothing unknown about it: it wrote nothing."""
     async with a_store("postgresql", tmp_path) as store:
         driven = await a_driven_run(store.plane, Branches((Do(),)))
+        before = await store.plane.runs.header(driven.id)
         ended = cut_at_the_end(monkeypatch, BEGIN_READ.encode())
-        assert (await store.plane.runs.header(driven.id)).id == driven.id
+        assert await store.plane.runs.header(driven.id) == before
         assert len(ended) == 1
 
 
@@ -209,13 +210,14 @@ async def test_numbers_that_nobody_knows_to_be_taken_are_given_to_nobody(
 async def test_a_plane_whose_entry_may_be_there_is_an_error_with_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with a_store("postgresql", tmp_path) as store:
-        await a_driven_run(store.plane, Branches((Do(),)))
-        control = SqlControl(store.plane.database, ThreadPoolExecutor(1))
-        cut_at_the_end(monkeypatch, BEGIN_WRITE.encode())
-        with pytest.raises(StoreFailed, match="look whether"):
-            await control._write(lambda session: take(session, RUNS))
-        monkeypatch.undo()
+    with ThreadPoolExecutor(1) as threads:
+        async with a_store("postgresql", tmp_path) as store:
+            await a_driven_run(store.plane, Branches((Do(),)))
+            control = SqlControl(store.plane.database, threads)
+            cut_at_the_end(monkeypatch, BEGIN_WRITE.encode())
+            with pytest.raises(StoreFailed, match="look whether"):
+                await control._write(lambda session: take(session, RUNS))
+            monkeypatch.undo()
 
 
 class Unsure:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from perdure.adapters.sql.commit_rows import at_most_once
-from perdure.adapters.sql.dialect import Database, Session, Write
+from perdure.adapters.sql.dialect import CommitUnknown, Database, Session, Write
 from perdure.adapters.sql.migrate import CONTROL, NEWEST, RUNTIME, migrate
 from perdure.adapters.sql.sqlite import SqliteDatabase
 from perdure.adapters.sql.statements import Row, Sql
@@ -189,6 +189,8 @@ class SqlControl:
         def called() -> T:
             try:
                 return call()
+            except CommitUnknown as unknown:
+                raise StoreFailed("the connection was lost; look whether it was done") from unknown
             except self.database.error_types() as failed:
                 raise StoreFailed(f"the control store failed: {failed}") from failed
 

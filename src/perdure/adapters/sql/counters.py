@@ -4,9 +4,10 @@ from typing import Final
 
 from sqlalchemy import bindparam, update
 
-from perdure.adapters.sql.dialect import Database, Session
+from perdure.adapters.sql.dialect import CommitUnknown, Database, Session
 from perdure.adapters.sql.statements import Sql
 from perdure.adapters.sql.tables import counters
+from perdure.errors import StoreFailed
 
 INBOX: Final = "inbox"  # the order of messages
 EVENTS: Final = "events"  # held by whoever gives an event out or opens a wait for one
@@ -14,6 +15,7 @@ RUNS: Final = "runs"  # surrogate keys
 AUDIT: Final = "audit"  # the order of entries on their way to the chain
 NAMES: Final = (INBOX, EVENTS, RUNS, AUDIT)
 BLOCK: Final = 1_000  # numbers a process takes at once
+TRIES_MAX: Final = 3  # of taking a block, where the connection was lost
 
 _TAKE: Final = Sql(
     update(counters)
@@ -42,8 +44,18 @@ class Numbers:
     def new(self) -> int:
         """A number that nobody has had."""
         if self._next == self._end:
-            with self._database.writing() as session:
-                self._next = take(session, self._name, BLOCK)
+            self._next = self._block(TRIES_MAX)
             self._end = self._next + BLOCK
         self._next += 1
         return self._next - 1
+
+    def _block(self, tries: int) -> int:
+        """The first number of a block that is ours. Where nobody knows whether it is, take another."""
+        try:
+            with self._database.writing() as session:
+                first = take(session, self._name, BLOCK)
+        except CommitUnknown as unknown:
+            if tries == 1:
+                raise StoreFailed("nobody knows whether numbers were taken") from unknown
+            return self._block(tries - 1)
+        return first

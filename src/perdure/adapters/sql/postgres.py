@@ -164,7 +164,9 @@ class PostgresDatabase:
             self._made = True
 
     @contextmanager
-    def _session(self, begin: str) -> Iterator[Session]:
+    def _session(
+        self, begin: str, end: Callable[[psycopg.Connection[Any]], None]
+    ) -> Iterator[Session]:
         if not self._made:
             self.make()
         checked_out = self._engine.raw_connection()
@@ -175,7 +177,7 @@ class PostgresDatabase:
                 connection.execute(TO_PLANE.encode(), (self._path,))
                 yield PostgresSession(connection, pipeline, self._many)
                 pipeline.sync()
-            _commit(connection)
+            end(connection)
         except BaseException:
             _undo(connection)
             raise
@@ -187,11 +189,11 @@ class PostgresDatabase:
 
     def reading(self) -> AbstractContextManager[Session]:
         """A transaction that sees one moment and changes nothing."""
-        return self._session(BEGIN_READ)
+        return self._session(BEGIN_READ, _end)
 
     def writing(self) -> AbstractContextManager[Session]:
         """A transaction, committed at the end of the block, undone where the block raises."""
-        return self._session(BEGIN_WRITE)
+        return self._session(BEGIN_WRITE, _commit)
 
     def fatal(self, error: Exception) -> bool:
         """Whether the store can no longer be trusted with writes after this error."""
@@ -218,6 +220,11 @@ def _sending(connection: PGconn) -> Generator[Wait, Ready | int, None]:
     while connection.flush():
         if (yield Wait.RW) & Ready.R:
             connection.consume_input()
+
+
+def _end(connection: psycopg.Connection[Any]) -> None:
+    """End a look. Nothing is unknown where that is not answered: whoever looked may look again."""
+    connection.execute(b"COMMIT")
 
 
 def _commit(connection: psycopg.Connection[Any]) -> None:
