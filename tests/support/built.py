@@ -38,15 +38,11 @@ class Built:
 
     async def ended(self, run_id: str) -> Any:
         """Follow a run to its end; its summary."""
-        return await self.until(run_id, *ENDS)
-
-    async def until(self, run_id: str, *statuses: str) -> Any:
-        """Follow a run until it has one of these statuses; its summary."""
         moved = anyio.Event()
         leave = self.app.runtime.hub.listen(RunId(run_id), lambda _commits: moved.set())
         try:
             with anyio.fail_after(PATIENCE_S):
-                while (run := await self.get(f"/runs/{run_id}"))["status"] not in statuses:
+                while (run := await self.get(f"/runs/{run_id}"))["status"] not in ENDS:
                     with anyio.move_on_after(1):
                         await moved.wait()
                     moved = anyio.Event()
