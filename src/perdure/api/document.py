@@ -67,7 +67,13 @@ def _schemes(collaborators: Collaborators) -> dict[str, Any]:
 
 
 def _mend(operation: dict[str, Any]) -> None:
-    """Take out the 422 that FastAPI writes wherever there is a parameter: here that is a 400."""
+    """Take out what FastAPI writes and is not so here.
+
+    A parameter that is wrong is a 400, not a 422; and no parameter is `null`: it is there, or it is not.
+    """
+    for parameter in operation.get("parameters", []):
+        kinds = parameter["schema"].pop("anyOf", [])
+        parameter["schema"] |= next((it for it in kinds if it != {"type": "null"}), {})
     told = operation["responses"].get("422", {}).get("content", {}).get("application/json")
     if told and told.get("schema", {}).get("$ref", "").endswith("/HTTPValidationError"):
         del operation["responses"]["422"]

@@ -1,8 +1,11 @@
 """Migrations: they run by themselves, end in the schema that the code uses, go back, and respect a newer release."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic import command
@@ -171,3 +174,20 @@ async def test_control_stores_of_a_newer_release_are_refused(tmp_path: Path) -> 
     with pytest.raises(SchemaNewer):
         await open_postgres_control(shared_engine(), pools.readers, schema)
     pools.close()
+
+
+def test_stores_that_are_opened_at_once_are_migrated_one_after_the_other(tmp_path: Path) -> None:
+    """Alembic's globals would have one thread write into the store of another."""
+    many, statements = 4, []
+    together = Barrier(many)
+
+    def opening(number: int) -> None:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with empty("sqlite", folder) as connection:
+            together.wait()
+            migrate(connection, RUNTIME, lambda _where: statements.append(number))
+
+    with ThreadPoolExecutor(many) as threads:
+        list(threads.map(opening, range(many)))
+    assert len([number for number, _ in groupby(statements)]) == many

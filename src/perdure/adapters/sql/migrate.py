@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import Connection, event, inspect, text
@@ -16,6 +17,7 @@ NEWEST: Final = {RUNTIME: "0004", CONTROL: "0002"}
 VERSION_TABLE: Final = "alembic_version"
 
 _PACKAGE: Final = Path(perdure.__file__).parent
+_ONE_AT_A_TIME: Final = Lock()  # alembic keeps its connection in a global
 
 
 def scripts(tree: str) -> Path:
@@ -60,7 +62,8 @@ def _upgrade(connection: Connection, tree: str, probe: Callable[[str], None] | N
     config.attributes["connection"] = connection
     if probe is not None:
         event.listen(connection, "after_cursor_execute", _probing(probe))
-    command.upgrade(config, "head")
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, "head")
 
 
 def _probing(probe: Callable[[str], None]) -> Callable[..., None]:
