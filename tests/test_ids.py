@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.ids import RunId, derived_id, new_id, new_secret, new_token_id, step_id_of
+from perdure.ids import RunId, derived_id, is_run_id, new_id, new_secret, new_token_id, step_id_of
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x1f"))
 
@@ -44,3 +44,12 @@ def test_secrets_and_the_ids_of_tokens_are_chance_that_a_url_takes() -> None:
         assert len(made) == 1_000
         assert {len(it) for it in made} == {letters}
         assert all(it.replace("-", "a").replace("_", "a").isalnum() for it in made)
+
+
+def test_the_ids_that_are_made_here_are_told_from_anything_else() -> None:
+    made = new_id()
+    assert is_run_id(made)
+    assert is_run_id(derived_id("a"))
+    assert not any(
+        map(is_run_id, ["", "..", made + "/..", made + "\n", made.upper(), made[:-1], 1, None])
+    )

@@ -1,5 +1,6 @@
 """The kinds of ids, and the only maker of new ones."""
 
+import re
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final, NewType
@@ -20,6 +21,7 @@ TokenId = NewType("TokenId", str)  # the part of a token that is no secret
 
 TOKEN_ID_BYTES: Final = 12  # 16 letters
 SECRET_BYTES: Final = 32  # 43 letters
+_SHAPE: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def new_id() -> str:
@@ -35,6 +37,11 @@ def new_token_id() -> TokenId:
 def new_secret() -> str:
     """A new secret of 256 bits, in 43 letters that a URL takes."""
     return token_urlsafe(SECRET_BYTES)
+
+
+def is_run_id(text: object) -> bool:
+    """Whether a value has the shape of the ids that are made here, and so is safe in a path."""
+    return isinstance(text, str) and _SHAPE.fullmatch(text) is not None
 
 
 def derived_id(*parts: str) -> str:

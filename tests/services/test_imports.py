@@ -1,7 +1,9 @@
 """A run carried to an instance on the other store: every byte is verified there, and the run is replayed the same."""
 
 import io
+import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,7 +13,7 @@ import orjson
 import pytest
 
 from perdure.errors import RunExists, RunNotFound, Unfit
-from perdure.ids import RunId
+from perdure.ids import RunId, is_run_id
 from perdure.kernel.model import Status
 from perdure.kernel.values import Json
 from perdure.registry.registry import registry_of
@@ -20,7 +22,7 @@ from perdure.services.exports import FORMAT, MANIFEST, Packing, export
 from perdure.services.forks import ForkRequest, fork
 from perdure.services.imports import take_in
 from perdure.services.replays import replay
-from perdure.stores.runs import Loaded
+from perdure.stores.runs import Loaded, RunQuery
 from tests.support.branches import Ask, Branches, Call, Do, Sleep
 from tests.support.planes import DATABASES, a_store
 from tests.support.running import Acted, Running, Stage, always, running
@@ -173,3 +175,55 @@ async def test_what_is_no_export_is_refused(here: Running, content: bytes) -> No
         await take_in(here.runtime, io.BytesIO(content))
     with pytest.raises(RunNotFound):
         await export(here.runtime, RunId("nobody"))
+
+
+# --- what a forger may write, with every digest right ------------------------------------------------
+
+STRANGE: list[Json] = [None, True, -1, 2**70, 1e308, "x", "../..", "", [], [1], {}, {"a": 1}]
+
+
+def forged(content: bytes, path: list[Any], value: Json) -> bytes:
+    """The same export with another value at a place of its manifest, and every digest made anew."""
+    packing, out = Packing(), b""
+    with ZipFile(io.BytesIO(content)) as zipped:
+        manifest = orjson.loads(zipped.read(MANIFEST))
+        for name in manifest["entries"]:
+            out += b"".join(packing.add(name, iter([zipped.read(name)])))
+    place = manifest["runs"][0]["header"]
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    out += b"".join(packing.add(MANIFEST, iter([_wide(manifest)])))
+    return out + packing.close()
+
+
+def _wide(value: Json) -> bytes:
+    """JSON with numbers that orjson does not write."""
+    return json.dumps(value).encode()
+
+
+def places(told: Json, path: tuple[Any, ...] = ()) -> list[list[Any]]:
+    """Every place in a value."""
+    below = told.items() if isinstance(told, dict) else enumerate(told) if isinstance(told, list) else ()  # fmt: skip
+    return [[*path, key] for key, _ in below] + [it for key, one in below for it in places(one, (*path, key))]  # fmt: skip
+
+
+@pytest.mark.parametrize("database", DATABASES)
+async def test_what_a_forger_writes_is_refused_or_harmless(
+    here: Running, tmp_path: Path, database: Any
+) -> None:
+    run_id = await here.start("asks")
+    await here.until(run_id, Status.WAITING)
+    content = await packed(here.runtime, run_id)
+    with ZipFile(io.BytesIO(content)) as zipped:
+        header = orjson.loads(zipped.read(MANIFEST))["runs"][0]["header"]
+    async with a_store(database, tmp_path / "there") as store:
+        there = beside(here, store.plane)
+        for path in places(header):
+            for value in STRANGE:
+                with suppress(Unfit, RunExists):
+                    await take_in(there, io.BytesIO(forged(content, path, value)))
+        for one in (
+            await store.plane.runs.list(RunQuery(limit=100, hidden=True, drafts=True))
+        ).items:
+            assert is_run_id(one.birth.id)

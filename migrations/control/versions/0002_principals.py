@@ -1,4 +1,4 @@
-"""Users, their runtimes, tokens and browser sessions; the audit chain; sagas; the gateway's endpoint profiles."""
+"""Users, their runtimes, tokens and browser sessions; the audit chain; the gateway's endpoint profiles."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,7 +41,6 @@ def upgrade() -> None:
     create_users()
     create_credentials()
     create_audit()
-    create_sagas()
     op.create_table(
         "profiles", text("tenant"), text("id"), text("body"), text("origin"), content("sealed", null=True),
         text("key_id", null=True), text("fingerprint", null=True), text("created_at"), text("updated_at"),
@@ -105,18 +104,9 @@ def create_audit() -> None:
     )  # fmt: skip
 
 
-def create_sagas() -> None:
-    op.create_table(
-        "sagas", text("id"), text("kind"), text("tenant"), text("subject"), text("body"), text("step"),
-        text("state"), text("created_at"), text("updated_at"), primary("sagas", "id"),
-    )  # fmt: skip
-    index("sagas", "state", "created_at")
-    index("sagas", "tenant", "subject")
-
-
 def downgrade() -> None:
     for table in (
-        "profiles", "sagas", "audit_checkpoints", "audit_heads", "audit", "sessions", "tokens", "runtimes",
+        "profiles", "audit_checkpoints", "audit_heads", "audit", "sessions", "tokens", "runtimes",
         "users",
     ):  # fmt: skip
         op.drop_table(table)

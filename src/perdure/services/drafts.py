@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import anyio.to_thread
+import structlog
 
 from perdure.clock import text_of
 from perdure.identity.audit import Entry
-from perdure.ids import RunId
+from perdure.ids import RunId, is_run_id
 from perdure.kernel.model import TERMINAL
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.bundles import DRAFT_PURPOSE
@@ -20,6 +21,7 @@ EPHEMERAL: Final = "ephemeral"  # the retention of a draft that may go
 TTL_S: Final = 604_800  # how long such a draft stays after its end
 SWEEP_GRACE_S: Final = 3_600.0  # bytes put since then may be on their way
 PAGE: Final = 200
+log: Final = structlog.get_logger("perdure.drafts")
 
 
 class Purge(NamedTuple):
@@ -102,8 +104,12 @@ def _why_not(header: Header, asked: Purge, before: str) -> str | None:
 
 
 def _forget_folders(workspaces: Path, run_ids: Sequence[RunId]) -> None:
-    """Take the workspaces of runs away, where they have one of their own name."""
+    """Take the workspaces of runs away, where they have one of their own name; one that stays is told."""
     for run_id in run_ids:
-        folder = workspaces / run_id
-        if folder.parent == workspaces and folder.is_dir():
-            shutil.rmtree(folder, ignore_errors=True)
+        assert is_run_id(run_id), "an id that is a path was let in"
+        try:
+            shutil.rmtree(workspaces / run_id)
+        except FileNotFoundError:
+            continue
+        except OSError as failed:
+            log.warning("a workspace stays", run_id=run_id, why=failed.strerror)

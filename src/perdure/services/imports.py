@@ -12,11 +12,11 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import orjson
 
-from perdure.clock import text_of
+from perdure.clock import text_of, time_of
 from perdure.errors import Unfit
 from perdure.identity.audit import Entry
-from perdure.ids import BundleSha, RunId
-from perdure.kernel.limits import Limits
+from perdure.ids import BundleSha, RunId, is_run_id
+from perdure.kernel.limits import INTEGER_MAX, Limits
 from perdure.kernel.model import (
     TERMINAL,
     Birth,
@@ -32,7 +32,7 @@ from perdure.runtimes.context import RuntimeContext
 from perdure.services.exports import FORMAT, MANIFEST, SEAL_LETTERS
 from perdure.services.replays import Replayed, replay
 from perdure.stores.artifacts import Maker, Named
-from perdure.stores.records import GENESIS, Record, hash_of
+from perdure.stores.records import FIELDS, GENESIS, Record, hash_of
 from perdure.stores.runs import Adopted
 
 PIECE: Final = 1024 * 1024
@@ -143,6 +143,7 @@ class Archive:
                 told = orjson.loads(line)
                 body, detail = told["body"].encode(), told["detail"].encode()
                 digest, number = bytes.fromhex(told["hash"]), told["seq"]
+                _check_record(orjson.loads(body), orjson.loads(detail))
             except (ValueError, KeyError, TypeError, AttributeError):
                 raise _broken(run_id, seq) from None
             expected = hash_of(previous, run_id, seq, body, detail)
@@ -224,9 +225,57 @@ async def _awaited(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
+def _check(fits: bool) -> None:
+    if not fits:
+        raise ValueError("the manifest holds what no run has")
+
+
+def _check_record(body: Json, detail: Json) -> None:
+    """Hold a record against what a ledger has. Raises `ValueError`."""
+    _check(isinstance(body, dict) and body.keys() == FIELDS and isinstance(detail, dict))
+    texts = (body[it] for it in ("step_id", "node_id", "status", "started_at"))
+    _check(all(isinstance(it, str) for it in texts))
+    _check(isinstance(body["effect"], dict | None) and isinstance(body["error"], str | None))
+    _check(isinstance(detail.get("writes", {}), dict))
+    _check(all(isinstance(detail.get(it, []), list) for it in ("gone", "attempts", "events")))
+
+
+def _is_count(value: Json) -> bool:
+    return type(value) is int and 0 <= value <= INTEGER_MAX
+
+
+def _is_time(value: Json) -> bool:
+    return isinstance(value, str) and text_of(time_of(value)) == value
+
+
+def _check_header(header: Mapping[str, Json]) -> None:
+    """Hold a header against what a run has: whoever makes digests can make them of anything. Raises `ValueError`."""
+    birth = header["birth"]
+    for name in ("id", "root_id"):
+        _check(is_run_id(birth[name]))
+    _check(birth["parent_id"] is None or is_run_id(birth["parent_id"]))
+    _check(birth["parent_key"] is None or isinstance(birth["parent_key"], str))
+    for name in ("workflow_id", "session_id", "actor_id", "prompt"):
+        _check(isinstance(birth[name], str))
+    kind, bundle, program = birth["program"]
+    _check(isinstance(kind, str) and isinstance(program, str) and isinstance(bundle, str | None))
+    _check(birth["lifecycle"] is None or isinstance(birth["lifecycle"], dict))
+    _check(all(map(_is_count, (birth["depth"], *birth["limits"].values()))))
+    _check(header["version"] > 0 and all(map(_is_count, (header["version"], header["seq"]))))
+    _check(all(map(_is_time, (birth["created_at"], header["updated_at"]))))
+    _check(isinstance(header["node_id"], str) and isinstance(header["error"], str | None))
+    *counts, cost = header["usage"]
+    _check(all(map(_is_count, counts)) and type(cost) in (int, float) and 0 <= cost <= INTEGER_MAX)
+    _check(all(isinstance(it, str) for it in header["warnings"]))
+    if (point := birth["forked_from"]) is not None:
+        origin, seq = point
+        _check(is_run_id(origin) and _is_count(seq))
+
+
 def _adopted(archive: Archive, told: Mapping[str, Json]) -> Adopted:
-    """A run as it is to be kept."""
+    """A run as it is to be kept. Raises `ValueError` and its like for what is none."""
     header = told["header"]
+    _check_header(header)
     birth = _birth(header["birth"])
     status = Status(header["status"])
     ended = status in TERMINAL
@@ -237,6 +286,7 @@ def _adopted(archive: Archive, told: Mapping[str, Json]) -> Adopted:
         warnings=tuple(header["warnings"]),
     )  # fmt: skip
     cells = orjson.loads(archive.whole(f"runs/{birth.id}/cells.json"))
+    _check(isinstance(cells, dict))
     records = tuple(archive.records(birth.id, told["head_hash"]))
     if len(records) != run.seq or birth.id != told["run_id"]:
         raise Unfit(f"{MANIFEST} does not fit the ledger of run {birth.id}.")

@@ -43,6 +43,13 @@ class Recorded(NamedTuple):
         return at
 
 
+# What every record has, in the form in which it is hashed.
+FIELDS: Final = frozenset({
+    "run_id", "step_id", "node_id", "status", "effect", "result", "error", "started_at", "ended_at", "actor_id",
+    "session_id", "attempt", "idempotency_key",
+})  # fmt: skip
+
+
 def body_of(birth: Birth, step: Step) -> dict[str, Json]:
     """The record of `contract`, all fields but the three that are about the record itself."""
     return {

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from sqlalchemy import bindparam, func, select
@@ -201,9 +202,9 @@ class SqlArtifacts:
         files = size = 0
         for at in range(0, len(old), SWEPT_AT_ONCE):
             some = old[at : at + SWEPT_AT_ONCE]
-            named = await self.reader.read(lambda session, some=some: _named(session, some))  # type: ignore[misc]  # no type for a lambda's default
+            named = await self.reader.read(partial(_named, digests=some))
             gone = [digest for digest in some if digest not in named]
-            taken = await self.reader.run(lambda gone=gone: self.content.remove(gone, before))  # type: ignore[misc]  # the same
+            taken = await self.reader.run(partial(self.content.remove, gone, before))
             files, size = files + taken[0], size + taken[1]
         return Swept(files, size)
 

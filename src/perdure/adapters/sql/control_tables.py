@@ -119,22 +119,6 @@ audit_checkpoints: Final = Table(
     Column("signature", LargeBinary, nullable=False),
 )
 
-sagas: Final = Table(
-    "sagas",
-    CONTROL,
-    Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("tenant", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("step", Text, nullable=False),
-    Column("state", Text, nullable=False),  # running, done, failed
-    Column("created_at", Text, nullable=False),
-    Column("updated_at", Text, nullable=False),
-    Index(None, "state", "created_at"),
-    Index(None, "tenant", "subject"),
-)
-
 # Of the gateway, which every user of the tenant may use; a user's own lie in their plane.
 profiles: Final = Table(
     "profiles", CONTROL, Column("tenant", Text, primary_key=True), *profile_columns()

@@ -61,17 +61,17 @@ class Schedules:
 
     def next(self, cells: View, event: Event, moment: Moment) -> Move:
         """Account for what has passed, and name what is to begin."""
-        tick = Turn(cells, moment, self._home)
+        turn = Turn(cells, moment, self._home)
         match event:
             case Arrived():
-                tick.ended(event)
+                turn.ended(event)
             case Told(message=message):
-                tick.told(message)
+                turn.told(message)
             case _:
                 if isinstance(event, Due):
-                    tick.at.count(timer=None)
-                tick.catch_up()
-        return tick.move()
+                    turn.at.count(timer=None)
+                turn.catch_up()
+        return turn.move()
 
 
 def schedule_program(ref: ProgramRef, bundle: Bundle | None) -> Program:
@@ -376,9 +376,9 @@ def _says_no(result: Json) -> bool:
 
 
 _OVERLAPS: Final[Mapping[Overlap, Callable[[Turn, str, str], None]]] = {
-    Overlap.SKIP: lambda tick, planned, _: tick.skip(planned, "the one before still runs"),
-    Overlap.BUFFER_ONE: lambda tick, planned, outcome: tick.buffered(planned, outcome, 1),
-    Overlap.BUFFER_ALL: lambda tick, planned, outcome: tick.buffered(planned, outcome, BUFFER_MAX),
+    Overlap.SKIP: lambda turn, planned, _: turn.skip(planned, "the one before still runs"),
+    Overlap.BUFFER_ONE: lambda turn, planned, outcome: turn.buffered(planned, outcome, 1),
+    Overlap.BUFFER_ALL: lambda turn, planned, outcome: turn.buffered(planned, outcome, BUFFER_MAX),
     Overlap.CANCEL_OTHER: Turn.replace,
     Overlap.TERMINATE_OTHER: Turn.supplant,
 }
