@@ -97,6 +97,21 @@ async def test_a_bundle_without_a_flow_named_means_its_default(gateway: Gateway)
     assert (await runs.summary(gateway.runtime, run_id)).birth.workflow_id == "ask@1.0.0:main"
 
 
+async def test_a_start_reads_of_the_bundle_that_it_names_and_of_no_other(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, asked = gateway.runtime.plane.bundles, []
+    listed = store.list
+
+    async def list_(bundle_id: str | None = None) -> Any:
+        asked.append(bundle_id)
+        return await listed(bundle_id)
+
+    monkeypatch.setattr(store, "list", list_)
+    await runs.start(gateway.runtime, ASK)
+    assert asked == ["ask"]
+
+
 async def test_a_deprecated_flow_takes_no_new_runs(gateway: Gateway) -> None:
     await bundles.deprecate(gateway.runtime, "ask", None, "old")
     with pytest.raises(Deprecated, match="old"):

@@ -51,6 +51,8 @@ async def test_bundles_are_listed_by_id_and_version(store: Store) -> None:
         await install(store, f"{bundle_id}{version}".encode(), bundle_id, version)
     listed = [(it.bundle_id, it.bundle_version) for it in await store.plane.bundles.list()]
     assert listed == [("a", "1.0.0"), ("b", "1.0.0"), ("b", "2.0.0")]
+    assert [it.bundle_version for it in await store.plane.bundles.list("b")] == ["1.0.0", "2.0.0"]
+    assert await store.plane.bundles.list("c") == []
 
 
 async def test_bytes_outlive_the_removal(store: Store) -> None:

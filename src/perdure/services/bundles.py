@@ -98,8 +98,8 @@ async def chosen(runtime: RuntimeContext, request: StartRequest) -> Chosen:
     not there, `Deprecated` where it takes no new runs, and `DigestMismatch` where the bytes are no
     longer those that were installed.
     """
-    bundles = await _all(runtime)
     ref = _named(request)
+    bundles = await _all(runtime, ref.bundle_id)
     facts = _picked(bundles, ref)
     if is_draft(facts.bundle_version) and not _for_drafts(request.lifecycle):
         raise Invalid(
@@ -208,9 +208,10 @@ async def detail(
     runtime: RuntimeContext, bundle_id: str, version: str | None
 ) -> tuple[Shown, Bundle]:
     """One bundle with what is in it. Raises `BundleNotFound`, `Invalid`."""
-    bundles = await _all(runtime)
-    facts = _found(bundles, bundle_id, version)
-    shown = Shown(facts, read_manifest(facts.manifest), bundles[facts.bundle_id])
+    named, inner = parse_ref(bundle_id)
+    bundles = await _all(runtime, named)
+    facts = _found(bundles, named, _same(inner, version or None, "bundle_version"))
+    shown = Shown(facts, read_manifest(facts.manifest), bundles[named])
     return shown, await runtime.bundle(facts.sha256)
 
 
@@ -222,10 +223,8 @@ async def flow(
     return DrawnFlow(bundle, flow_id, bundle.flow(flow_id))
 
 
-def _found(bundles: Mapping[str, Versions], named: str, version: str | None) -> Installed:
+def _found(bundles: Mapping[str, Versions], bundle_id: str, wanted: str | None) -> Installed:
     """The version that is named, else the published one, else the newest draft."""
-    bundle_id, inner = parse_ref(named)
-    wanted = _same(inner, version or None, "bundle_version")
     versions = bundles.get(bundle_id)
     if wanted is None and versions is not None and versions.published is None:
         wanted = versions.newest
@@ -342,7 +341,7 @@ async def _mark(
     mark: Json,
     entry: Entry | None,
 ) -> bool:
-    versions = (await _all(runtime)).get(bundle_id)
+    versions = (await _all(runtime, bundle_id)).get(bundle_id)
     if versions is None:
         raise BundleNotFound(f"There is no bundle {quoted(bundle_id)}.")
     named = flow_id or WHOLE
@@ -354,10 +353,10 @@ async def _mark(
     return await runtime.plane.bundles.deprecate(bundle_id, named, mark, entry=told)
 
 
-async def _all(runtime: RuntimeContext) -> dict[str, Versions]:
-    """What is installed, by id."""
+async def _all(runtime: RuntimeContext, bundle_id: str | None = None) -> dict[str, Versions]:
+    """What is installed, or of it the one bundle that was named, by id."""
     by_id: dict[str, dict[str, Installed]] = {}
-    for one in await runtime.plane.bundles.list():
+    for one in await runtime.plane.bundles.list(bundle_id):
         by_id.setdefault(one.bundle_id, {})[one.bundle_version] = one
     return {bundle_id: Versions(bundle_id, installed) for bundle_id, installed in by_id.items()}
 

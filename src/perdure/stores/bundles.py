@@ -41,8 +41,8 @@ class BundleStore(Protocol):
         """
         ...
 
-    async def list(self) -> Sequence[Installed]:
-        """All installed bundles, by id and then version."""
+    async def list(self, bundle_id: str | None = None) -> Sequence[Installed]:
+        """All installed bundles, or the versions of one, by id and then version."""
         ...
 
     async def content(self, sha256: BundleSha) -> bytes:

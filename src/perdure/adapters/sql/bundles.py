@@ -33,6 +33,11 @@ _THIS: Final = (
     bundles.c.bundle_version == bindparam("_version"),
 )
 _ALL: Final = Sql(select(*_COLUMNS).order_by(bundles.c.bundle_id, bundles.c.bundle_version))
+_VERSIONS: Final = Sql(
+    select(*_COLUMNS)
+    .where(bundles.c.bundle_id == bindparam("_id"))
+    .order_by(bundles.c.bundle_version)
+)
 _GET: Final = Sql(select(*_COLUMNS).where(*_THIS))
 _ADD: Final = at_most_once(bundles, _NAMES)  # two processes may begin at once
 _REMOVE: Final = Sql(delete(bundles).where(*_THIS))
@@ -92,10 +97,13 @@ class SqlBundles:
         self._audit.kept(entry)
         return changed
 
-    async def list(self) -> Sequence[Installed]:
-        """All installed bundles, by id and then version."""
-        rows = await self._reader.read(lambda session: session.all(_ALL))
-        return [_installed(row) for row in rows]
+    async def list(self, bundle_id: str | None = None) -> Sequence[Installed]:
+        """All installed bundles, or the versions of one, by id and then version."""
+
+        def read(session: Session) -> Sequence[Row]:
+            return session.all(_ALL) if bundle_id is None else session.all(_VERSIONS, _id=bundle_id)
+
+        return [_installed(row) for row in await self._reader.read(read)]
 
     async def content(self, sha256: BundleSha) -> bytes:
         """The bytes, checked against their hash. Raises `BundleNotFound`."""
