@@ -82,7 +82,7 @@ async def test_whoever_waits_is_woken_when_something_has_ended(tmp_path: Path) -
             await lane.until(lambda: count[0] >= until)
             woken[0] += 1
 
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             async with anyio.create_task_group() as group:
                 for until in (1, 2, 3):
                     group.start_soon(wait, until)

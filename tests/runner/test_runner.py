@@ -125,7 +125,7 @@ async def test_what_does_not_end_in_time_is_cancelled_and_nothing_is_lost(tmp_pa
 async def test_a_runner_that_rests_stops_at_once(tmp_path: Path) -> None:
     """Nothing is waited for."""
     async with running(tmp_path, Stage({"run": ACTING}, config={"stop_s": 60})) as on_stage:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             on_stage.runner.stop()
 
 

@@ -82,7 +82,7 @@ async def test_no_more_than_that_are_driven_while_others_are_open(tmp_path: Path
     running_then: list[int] = []
     noting = Noting([])
     async with running_together(tmp_path, Stage({"run": noting}), "alice", "bob") as (alice, _bob):
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while not alice.lane.idle():
                 await anyio.sleep(0.001)
         runs = [await born_unheard(alice, "alice") for _ in range(MANY)]
@@ -121,7 +121,7 @@ async def one_beside_many(tmp_path: Path, many: int) -> None:
     order: list[str] = []
     async with running_together(tmp_path, Stage({"run": Noting(order)}), "alice", "bob") as planes:
         alice, bob = planes
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while not all(it.lane.idle() for it in planes):
                 await anyio.sleep(0.001)
         runs = [await born_unheard(alice, "alice") for _ in range(many)]
@@ -149,7 +149,7 @@ async def test_a_backlog_in_the_store_is_taken_up_as_far_as_there_is_room(tmp_pa
         async with anyio.create_task_group() as group:
             group.start_soon(runner.serve)
             await gate.until_inside(4)
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 while not lane.left_some:
                     await anyio.lowlevel.checkpoint()
             assert lane.taken_up == 4 and not lane.idle()
@@ -204,7 +204,7 @@ async def test_a_plane_is_idle_when_nothing_is_in_hand_and_nothing_known_to_wait
         gate.open()
         await on_stage.until(run_id)
         await on_stage.rest()
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while not runner.idle(on_stage.runtime):
                 await anyio.lowlevel.checkpoint()
 

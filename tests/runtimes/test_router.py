@@ -228,7 +228,7 @@ async def test_on_postgres_what_another_process_ended_rests_here_as_well(tmp_pat
             await house.start("alice")
             await gate.until_inside(1)
             house.resting.add("alice")
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 while house.runner.lanes or gate.inside:
                     await anyio.sleep(0.01)
             await runtime.plane.ready()

@@ -62,7 +62,7 @@ class Writer:
 
 async def taken(steps: Steps) -> list[int]:
     """The numbers of every record until the steps end."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         return [item.seq async for items in steps for item in items if isinstance(item, Record)]
 
 

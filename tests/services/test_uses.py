@@ -63,7 +63,7 @@ async def test_uses_are_gathered_and_written_down_by_themselves(
         group.start_soon(uses.serve)
         for text in texts:
             uses.token(id_in(text))
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while last_used(kept) != [kept.now, kept.now]:
                 await anyio.sleep(0.01)
         group.cancel_scope.cancel()

@@ -41,7 +41,7 @@ from perdure.stores.runs import Commit, Committed, Header
 from tests.support.scripted import Scene, ScriptedProgram
 
 LOOK_S: Final = 0.05
-PATIENCE_S: Final = 10.0  # of a test for what is sure to come
+PATIENCE_S: Final = 30.0  # of a test for what is sure to come
 PAST: Final = "2026-01-01T00:00:00.000000+00:00"
 FAR: Final = "2999-01-01T00:00:00.000000+00:00"
 

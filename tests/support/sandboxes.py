@@ -11,6 +11,7 @@ from perdure.features.code.sandbox.sandbox import Answer, Code, Refusal, Sandbox
 from perdure.kernel.values import Json
 
 BOUNDS = CodeBounds(cpu_s=2, time_s=20.0, memory_bytes=128 * MIB, output_bytes=64 * 1024)
+PATIENCE_S = 30.0  # of a test for what is sure to come
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class Heard:
 
     async def until(self, wanted: RunId | None, times: int = 1) -> None:
         """Wait until a hint has come so often."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while self.run_ids.count(wanted) < times:
                 self._more = anyio.Event()
                 await self._more.wait()

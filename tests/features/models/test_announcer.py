@@ -29,7 +29,7 @@ async def test_what_is_gathered_does_not_wait_for_more() -> None:
         if delta.text == "b":
             came.set()
 
-    with Announcer(publish) as announcer, anyio.fail_after(5):
+    with Announcer(publish) as announcer, anyio.fail_after(30):
         announcer.say("text", "a")
         announcer.say("text", "b")
         await came.wait()

@@ -155,7 +155,7 @@ async def command(gateway: Gateway, run_id: str, type: str, payload: Any = None)
     """Send a command, and wait until it is settled."""
     answer = await gateway.command(run_id, type, payload=payload or {})
     assert answer.status_code == 200, answer.text
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while True:
             told: dict[str, Any] = (await gateway.get(f"/commands/{type}-{run_id}")).json()
             if told["state"] != "pending":
@@ -170,7 +170,7 @@ async def test_a_new_interval_moves_the_next_run(gateway: Gateway) -> None:
     before = (await gateway.get(f"/schedules/{run_id}")).json()
     answer = await gateway.command(child["run_id"], "update_schedule", payload={"interval": "20m"})
     assert answer.status_code == 200, answer.text
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while (row := (await gateway.get(f"/schedules/{run_id}")).json()) == before:
             await anyio.sleep(0.01)
     assert row["schedule"]["interval"] == "20m"
@@ -223,7 +223,7 @@ async def test_a_pause_has_a_note_and_a_backfill_runs_what_its_window_shows(
     run_id = await planned(gateway, interval="1h", start_at="2030-01-01T00:00:00Z")
     window = {"from": "2020-01-01T00:30:00Z", "to": "2020-01-01T03:00:00Z"}
     await command(gateway, run_id, "backfill_schedule", window)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while len(await children(gateway, run_id)) < 3:
             await anyio.sleep(0.01)
     await command(gateway, run_id, "pause", {"reason": "holiday"})

@@ -10,7 +10,7 @@ import pytest
 
 from perdure.features.code.sandbox import sandbox as sandboxes
 from perdure.features.code.sandbox.sandbox import EXECUTION, Answer, Code, Refusal
-from tests.support.sandboxes import BOUNDS, a_sandbox, function_of, run
+from tests.support.sandboxes import BOUNDS, PATIENCE_S, a_sandbox, function_of, run
 
 pytestmark = pytest.mark.anyio
 ENDLESS = Code(function_of("while True: pass"), "transform", None)
@@ -65,10 +65,9 @@ async def test_whoever_is_cancelled_leaves_no_process_behind() -> None:
     with a_sandbox() as sandbox:
         with anyio.move_on_after(1.0):
             await sandbox.run(ENDLESS)
-        began = time.monotonic()
-        while processes() - before and time.monotonic() < began + sandboxes.GRACE_S + 1:
-            await anyio.sleep(0.01)
-        assert processes() - before == set()
+        with anyio.fail_after(PATIENCE_S):
+            while processes() - before:
+                await anyio.sleep(0.01)
 
 
 async def test_a_keeper_that_ignores_the_signal_is_dead_soon_after_the_grace(
@@ -86,9 +85,7 @@ async def test_a_keeper_that_ignores_the_signal_is_dead_soon_after_the_grace(
             group.start_soon(sandbox.run, ENDLESS)
             while not born.exists() or born.read_text().count("\n") < 2:
                 await anyio.sleep(0.01)
-            began = time.monotonic()
             group.cancel_scope.cancel()
-    assert time.monotonic() - began < sandboxes.GRACE_S + 1
     assert all(gone(int(pid)) for pid in born.read_text().split())
 
 

@@ -45,7 +45,7 @@ def lives(pid: int) -> bool:
 
 async def gone(pid: int) -> None:
     """Wait for the end of a process."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while lives(pid):
             await anyio.sleep(0.01)
 
