@@ -53,7 +53,14 @@ def test_help_lists_the_commands_and_the_exit_codes(perdure: Perdure) -> None:
         assert re.search(rf"^ +{code}  {re.escape(meaning)}$", told, re.MULTILINE)
     assert "\n  quickstart  " in told
     assert perdure("-h").out == told
-    assert "..." not in told.partition("\nCommands:\n")[2]
+
+
+def test_no_help_is_cut_short(perdure: Perdure) -> None:
+    told = perdure("--help").out
+    groups = re.findall(r"^  ([a-z]+) ", told.partition("\nCommands:\n")[2], re.MULTILINE)
+    assert "schedules" in groups
+    for words in ([], *([it] for it in groups)):
+        assert "..." not in perdure(*words, "--help").out.partition("\nCommands:\n")[2], words
 
 
 def test_the_version_is_told(perdure: Perdure) -> None:

@@ -81,6 +81,11 @@ def test_planned_times_are_printed_one_a_line(perdure: Perdure, gateway: Scripte
         (("pause", "s1", "--reason", "lunch"), "pause", {"reason": "lunch"}),
         (("resume", "s1"), "resume", {}),
         (("trigger", "s1"), "trigger_schedule", {}),
+        (
+            ("backfill", "s1", "--from", "a", "--to", "b"),
+            "backfill_schedule",
+            {"from": "a", "to": "b"},
+        ),
     ],
 )
 def test_commands_are_sent_and_what_came_of_them_is_told(

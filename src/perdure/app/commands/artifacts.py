@@ -66,7 +66,7 @@ def get(
     owner: Annotated[str, typer.Option("--of", help="The run that has it, or its owner as `list` names it.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="The file to write.")],
 ) -> None:  # fmt: skip
-    """Fetch the bytes of an artifact into a file, which is there whole or not at all."""
+    """Fetch the bytes of an artifact into a file. It is there whole or not at all."""
     part = out.with_name(f".{out.name}.part")
     try:
         with part.open("xb") as file:

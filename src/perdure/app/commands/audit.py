@@ -25,7 +25,7 @@ def tail(
     bytes_max: Annotated[int, typer.Option("--bytes", min=0, metavar="N", help="As many of the newest entries as fit.")] = 65_536,
     tenant: Tenant = None,
 ) -> None:  # fmt: skip
-    """Print the newest entries, a line of JSON for each, the newest last."""
+    """Print the newest entries. Each is a line of JSON, the newest last."""
     answer = talk(ctx, lambda it: it.get("/audit/tail", max_bytes=bytes_max, tenant_id=tenant))
     typer.echo(answer["content"], nl=False)
 
@@ -37,7 +37,7 @@ def export(
     after: Annotated[int, typer.Option("--after", min=0, metavar="N", help="Leave out the first N entries.")] = 0,
     tenant: Tenant = None,
 ) -> None:  # fmt: skip
-    """Print the audit chain with its checkpoints and a seal, as `perdure audit verify` reads it."""
+    """Print the audit chain. With its checkpoints and a seal, it is what `perdure audit verify` reads."""
     if out is None:
         talk(ctx, lambda it: _exported(it, sys.stdout.buffer, after, tenant))
         return

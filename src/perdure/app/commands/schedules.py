@@ -11,7 +11,7 @@ from perdure.app.failures import program
 if TYPE_CHECKING:
     from rich.text import Text
 
-app = typer.Typer(no_args_is_help=True, help="List, show, preview, pause and trigger schedules.", rich_markup_mode=None)  # fmt: skip
+app = typer.Typer(no_args_is_help=True, help="List, show, preview, pause, trigger and backfill schedules.", rich_markup_mode=None)  # fmt: skip
 
 Schedule = Annotated[str, typer.Argument(metavar="SCHEDULE", help="The id of a schedule: that of its run.")]  # fmt: skip
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="How many.")]
@@ -131,11 +131,25 @@ def trigger(ctx: typer.Context, schedule: Schedule, as_json: AsJson = False) -> 
     _command(ctx, schedule, "trigger_schedule", {}, as_json)
 
 
+@app.command()
+def backfill(
+    ctx: typer.Context,
+    schedule: Schedule,
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="Begin of the window.")],
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="End of the window.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make up for the planned times of a window that has passed. `preview` shows which they are."""
+    _command(ctx, schedule, "backfill_schedule", {"from": start, "to": end}, as_json)
+
+
 def _command(ctx: typer.Context, schedule: str, kind: str, payload: Any, as_json: bool) -> None:
     delivery = talk(ctx, lambda gateway: gateway.command(schedule, kind, payload))
+    runs = f"It runs. See: {program()} schedules show {schedule}"
     done = {
         "pause": "Paused.",
         "resume": "It goes on.",
-        "trigger_schedule": f"It runs. See: {program()} schedules show {schedule}",
+        "trigger_schedule": runs,
+        "backfill_schedule": runs,
     }
     tell(delivery, as_json, done[kind])

@@ -30,12 +30,15 @@ InputJson = Annotated[str | None, typer.Option(
     "--input-json", metavar="JSON", help="All inputs as an object; `@FILE` reads a file, `-` standard input.",
 )]  # fmt: skip
 Session = Annotated[str | None, typer.Option("--session", metavar="ID", help="The session that it belongs to.")]  # fmt: skip
+Timeout = Annotated[float | None, typer.Option(
+    "--timeout", metavar="SECONDS", help="End the run, and all below it, when it has not ended by itself by then.",
+)]  # fmt: skip
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Print the run's id and do not wait for it.")]  # fmt: skip
 
 
 def run(
     ctx: typer.Context, flow: Flow, prompt: Prompt = None, given: Input = None, given_json: InputJson = None,
-    session: Session = None, detach: Detach = False, as_json: AsJson = False,
+    session: Session = None, timeout: Timeout = None, detach: Detach = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Start a run and show its steps and tokens until it ends.
 
@@ -44,6 +47,8 @@ def run(
     the run to itself.
     """
     body = body_of(flow, inputs_of(prompt, given or [], given_json), session)
+    if timeout is not None:
+        body["timeout_s"] = timeout
     started: list[str] = []
     try:
         ending = talk(

@@ -101,7 +101,7 @@ def export_run(
     run: Run,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to; `run-<id>.zip` without.")] = None,
 ) -> None:  # fmt: skip
-    """Write a run and all below it to a file, which another instance verifies and replays."""
+    """Write a run and all below it to a file. Another instance verifies and replays it."""
     to = file or Path(f"run-{run}.zip")
     if to.exists():
         raise Invalid(f"{to} is there already; name another file.")

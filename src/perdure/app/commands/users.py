@@ -69,14 +69,14 @@ def rotate(
     overlap: Annotated[int, typer.Option("--overlap", min=0, help="For how many seconds the tokens before stay good.")] = 0,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Give a user a new token for all that they have, and show it, once."""
+    """Give a user a new token, shown once. It takes the place of all that they have."""
     body = {"rotate_token": True, "overlap_s": overlap}
     show(_changed(ctx, user, tenant, body), as_json, with_token)
 
 
 @app.command()
 def disable(ctx: typer.Context, user: User, tenant: Tenant = None, as_json: AsJson = False) -> None:
-    """Let a user in no more: their tokens, their sessions and their runs stop."""
+    """Let a user in no more. Their tokens, their sessions and their runs stop."""
     show(_changed(ctx, user, tenant, {"enabled": False}), as_json, with_token)
 
 
@@ -120,7 +120,7 @@ def tokens(
 def bootstrap(
     data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept.")] = None,
 ) -> None:  # fmt: skip
-    """Let default/admin in again by a new token, when nobody else can. Stop the gateway first.
+    """Let default/admin in again by a new token. It is for when nobody else can; stop the gateway first.
 
     It asks for no token: whoever can read and write the data directory may do it, and it is on
     the record.
