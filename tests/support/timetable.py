@@ -1,6 +1,6 @@
 """Schedules on real planes, served by one runner or by several, with a clock that is the test's."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from perdure.services.schedules import OCCURRENCE, SCHEDULE, SPEC
 from perdure.stores.plane import Plane
 from perdure.stores.runs import Commit
 from tests.support.clock import FakeClock
-from tests.support.planes import PLACES
+from tests.support.planes import PLACES, Place
 from tests.support.running import NoHttp
 from tests.support.scheduling import a_spec
 from tests.support.scripted import ScriptedProgram
@@ -71,6 +71,12 @@ class Timetable:
                 lane.tick.set()
                 lane.look_again()
 
+    async def rested(self, state: Callable[[], bool]) -> None:
+        """Wait until `state` holds and nothing is in hand."""
+        with anyio.fail_after(PATIENCE_S):
+            while not state() or any(not it.idle() for one in self.runners for it in one.lanes):
+                await anyio.sleep(0.01)
+
     async def planned(self, run_id: RunId) -> int:
         """How many planned times a schedule has accounted for."""
         loaded = (await self.plane.runs.load([run_id]))[run_id]
@@ -99,27 +105,18 @@ class Timetable:
 
 @asynccontextmanager
 async def a_timetable(
-    database: str, folder: Path, *, runners: int = 1, clock: FakeClock | None = None
-) -> AsyncIterator[Timetable]:
-    """A fresh plane, served by so many runners, each with its own connections."""
+    database: str, folder: Path, *, runners: int = 1, clock: FakeClock | None = None, hot_idle_max: int = 256
+) -> AsyncIterator[Timetable]:  # fmt: skip
+    """A fresh plane, served by so many runners, each with its own connections where the database has it so."""
     place, clock = PLACES[database](folder), clock or FakeClock()
     table = Timetable(clock, [], [])
     async with AsyncExitStack() as stack:
         for number in range(runners):
-            hub, pools = Hub(), Pools()
-            stack.callback(pools.close)
-            config = PlaneConfig(
-                on_commit=hub.committed, pools=pools, on_mail=hub.mailed, synchronous="NORMAL"
-            )
-            plane: SqlPlane = await place.open(config)
-            stack.push_async_callback(plane.close)
-            table.runtimes.append(
-                RuntimeContext(
-                    TenantId("t"), RuntimeId("r"), plane, hub, registry_of([feature()], RULES), clock, NoHttp(),
-                    folder / "workspaces",
-                )
-            )  # fmt: skip
-            table.runners.append(Runner(RunnerConfig(holder=f"runner {number}", stop_s=0.2)))
+            shared = table.runtimes and table.plane.alone
+            runtime = table.runtimes[0] if shared else await _opened(stack, place, clock, folder)
+            table.runtimes.append(runtime)
+            config = RunnerConfig(holder=f"runner {number}", stop_s=0.2, hot_idle_max=hot_idle_max)
+            table.runners.append(Runner(config))
         group = await stack.enter_async_context(anyio.create_task_group())
         for runtime, runner in zip(table.runtimes, table.runners, strict=True):
             runner.open(runtime)
@@ -127,3 +124,20 @@ async def a_timetable(
         yield table
         for runner in table.runners:
             runner.stop()
+
+
+async def _opened(
+    stack: AsyncExitStack, place: Place, clock: FakeClock, folder: Path
+) -> RuntimeContext:
+    """The plane, closed with the stack."""
+    hub, pools = Hub(), Pools()
+    stack.callback(pools.close)
+    config = PlaneConfig(
+        on_commit=hub.committed, pools=pools, on_mail=hub.mailed, synchronous="NORMAL"
+    )
+    plane: SqlPlane = await place.open(config)
+    stack.push_async_callback(plane.close)
+    return RuntimeContext(
+        TenantId("t"), RuntimeId("r"), plane, hub, registry_of([feature()], RULES), clock, NoHttp(),
+        folder / "workspaces",
+    )  # fmt: skip

@@ -88,7 +88,7 @@ def _is_final(run: Run, event: Event) -> bool:
 
 
 async def _load(lane: Lane, hot: HotRun) -> Run | None:
-    loaded = (await lane.runtime.plane.runs.load([hot.id])).get(hot.id)
+    loaded = (await lane.loads.load([hot.id])).get(hot.id)
     if loaded is None:
         return None
     hot.take(loaded)

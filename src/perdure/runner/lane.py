@@ -26,6 +26,7 @@ from perdure.registry.registry import Registry
 from perdure.runner.config import RunnerConfig
 from perdure.runner.events import event_of
 from perdure.runner.hot import Delivery, HotRun, HotRuns
+from perdure.runner.loads import Loads
 from perdure.runtimes.context import RuntimeContext
 from perdure.stores.runs import Committed, Loaded
 
@@ -44,6 +45,7 @@ class Lane:
         self.runtime = runtime
         self.config = config
         self.hot = HotRuns(config.hot_idle_max)
+        self.loads = Loads(runtime.plane.runs.load)
         self.ready: deque[HotRun] = deque()
         self.running = 0
         self.performing = 0
@@ -140,10 +142,11 @@ class Lane:
         """Load the runs that are not in hand, all at once."""
         cold = [run_id for run_id in dict.fromkeys(run_ids) if self.hot.at_hand(run_id).run is None]
         if cold:
-            for run_id, loaded in (await self.runtime.plane.runs.load(cold)).items():
+            found = await self.loads.load(cold)
+            for run_id in (it for it in cold if it in found):
                 hot = self.hot.at_hand(run_id)
                 if hot.run is None and not hot.driving:
-                    hot.take(loaded)
+                    hot.take(found[run_id])
 
     async def bring(self, events: Sequence[tuple[RunId, Event, str | None]]) -> None:
         """Deliver events to runs that are loaded all at once."""

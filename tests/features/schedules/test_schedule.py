@@ -1,24 +1,33 @@
 """Schedules at work on a plane: each planned time started once, whoever serves it, and told of in pages."""
 
 import os
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from perdure.adapters.sql.batches import SqlBatches
+from perdure.adapters.sql.runs import SqlRuns
+from perdure.adapters.sql.writer import Answer
 from perdure.clock import text_of
 from perdure.errors import RunNotFound
 from perdure.features.schedules import schedule
 from perdure.features.schedules.schedule import occurrences, preview, shown
 from perdure.ids import RunId
 from perdure.kernel.model import Status
-from perdure.stores.runs import RunQuery
+from perdure.stores.runs import Commit, Loaded, RunQuery
 from tests.support.clock import START, FakeClock
 from tests.support.scheduling import every
 from tests.support.timetable import Timetable, a_timetable
 
 pytestmark = pytest.mark.anyio
 MINUTE = timedelta(minutes=1)
+MANY, FEW = (
+    120,
+    24,
+)  # schedules; looks, and commits, that are a matter of batches and not of schedules
 SOAK = int(os.environ.get("SOAK", "2000"))
 
 
@@ -35,17 +44,55 @@ async def tick_together(table: Timetable, schedules: int, ticks: int) -> None:
         assert await table.told(run_id) == every(START, MINUTE, ticks + 1)
 
 
-async def test_two_runners_start_no_occurrence_twice(tmp_path: Path) -> None:
-    async with a_timetable("postgresql", tmp_path, runners=2) as table:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_two_runners_start_no_occurrence_twice(database: str, tmp_path: Path) -> None:
+    """On SQLite one process has the plane: there they share what is open of it."""
+    async with a_timetable(database, tmp_path, runners=2) as table:
         await tick_together(table, schedules=10, ticks=8)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3_600)
-async def test_two_runners_start_no_occurrence_twice_in_many_ticks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_two_runners_start_no_occurrence_twice_in_many_ticks(
+    database: str, tmp_path: Path
+) -> None:
     """As many ticks as five times SOAK: 10,000 of its default."""
-    async with a_timetable("postgresql", tmp_path, runners=2) as table:
+    async with a_timetable(database, tmp_path, runners=2) as table:
         await tick_together(table, schedules=50, ticks=SOAK // 10)
+
+
+async def test_many_that_are_due_at_once_cost_looks_and_commits_by_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when their occurrences end, and none of the schedules is in hand any more."""
+    looks, commits = list[int](), list[int]()
+    load, write = SqlRuns.load, SqlBatches.write
+
+    async def looked(runs: SqlRuns, run_ids: Sequence[RunId]) -> Mapping[RunId, Loaded]:
+        looks.append(len(run_ids))
+        return await load(runs, run_ids)
+
+    def wrote(batches: SqlBatches, batch: Sequence[Any]) -> list[Answer]:
+        commits.append(sum(isinstance(what, Commit) for what in batch))
+        return write(batches, batch)
+
+    monkeypatch.setattr(SqlRuns, "load", looked)
+    monkeypatch.setattr(SqlBatches, "write", wrote)
+    async with a_timetable("sqlite", tmp_path, hot_idle_max=0) as table:
+        start = text_of(table.clock.now() + MINUTE)
+        ids = [await table.plan(start_at=start) for _ in range(MANY)]
+        await table.rested(lambda: sum(commits) == 2 * MANY)  # each was born, and waits
+        del looks[:], commits[:]
+        table.clock.advance(60)
+        table.look()
+        await table.rested(
+            lambda: sum(commits) == 3 * MANY
+        )  # a start, its end, and what is made of it
+        assert sum(looks) == 2 * MANY
+        assert len(looks) <= FEW
+        assert len(commits) <= FEW
+        assert {await table.planned(run_id) for run_id in ids} == {1}
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

@@ -7,6 +7,7 @@ function here, `instants`, says which moments a local time is.
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,6 +23,7 @@ MACROS: Final = {
 FIELDS: Final = 5
 TICK: Final = timedelta(microseconds=1)
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)  # beyond this nothing is planned
+KNOWN_MAX: Final = 1_024  # texts that were read and are not read again
 UNSEEN_MAX: Final = 5_000  # local times in a row that are no moment, before the search is given up
 
 
@@ -149,6 +151,7 @@ class Plan(NamedTuple):
             planned = self.after(planned)
 
 
+@lru_cache(KNOWN_MAX)
 def cron_of(text: str, timezone: str, dst: Dst) -> WallClock:
     """Read cron text of five fields, or a name such as `@daily`. Raises `Unfit` where it is none, or never comes."""
     written = MACROS.get(text.strip().lower(), text.strip())

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 from perdure.errors import Unfit
@@ -17,8 +18,10 @@ _ISO: Final = re.compile(
 )
 _ISO_UNITS: Final = (7 * _UNITS["d"], _UNITS["d"], _UNITS["h"], _UNITS["m"], _UNITS["s"])
 LONGEST: Final = timedelta(days=36_600)
+KNOWN_MAX: Final = 1_024  # texts that were read and are not read again
 
 
+@lru_cache(KNOWN_MAX)
 def duration_of(text: str, name: str) -> timedelta:
     """Read a length of time. Raises `Unfit`, which names the field, where the text is none."""
     written = text.strip()
