@@ -5,13 +5,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway import Gateway, a_gateway, a_straight_bundle, an_asking_bundle
+from tests.support.gateway import (
+    Gateway,
+    Options,
+    a_gateway,
+    a_straight_bundle,
+    an_asking_bundle,
+)
+from tests.support.planes import DATABASES
 
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     """A gateway with a flow that asks, `ask:main`, and one that ends at once, `straight:main`."""
     async with a_gateway(tmp_path) as one:
+        await one.install(an_asking_bundle(id="ask"))
+        await one.install(a_straight_bundle(id="straight"))
+        yield one
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest) -> str:
+    """Each of the databases in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def anywhere(tmp_path: Path, database: str) -> AsyncIterator[Gateway]:
+    """The same gateway, over either database."""
+    async with a_gateway(tmp_path, Options(database=database)) as one:
         await one.install(an_asking_bundle(id="ask"))
         await one.install(a_straight_bundle(id="straight"))
         yield one

@@ -47,8 +47,11 @@ async def acts_of(one: Built, request_id: str) -> list[dict[str, Any]]:
             await anyio.sleep(0.02)
 
 
-async def test_promise_74_each_route_that_changes_something_leaves_one_act(tmp_path: Path) -> None:
-    async with built(tmp_path, user_auth=True) as one:
+async def test_promise_74_each_route_that_changes_something_leaves_one_act(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    async with built(tmp_path, database, user_auth=True) as one:
         doer, rules = Doer(one), one.app.api.state.collaborators.rules
         for route, action in changing(one).items():
             assert route in DEEDS, (
@@ -85,8 +88,11 @@ async def test_a_refused_act_leaves_how_it_ended_and_no_change(tmp_path: Path) -
         )
 
 
-async def test_promise_15_a_failed_sign_in_is_on_record(tmp_path: Path) -> None:
-    async with built(tmp_path, user_auth=True) as one:
+async def test_promise_15_a_failed_sign_in_is_on_record(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    async with built(tmp_path, database, user_auth=True) as one:
         doer = Doer(one)
         user, _ = await doer.user()
         for _ in range(4):
@@ -99,8 +105,11 @@ async def test_promise_15_a_failed_sign_in_is_on_record(tmp_path: Path) -> None:
         assert len(items) <= 2, "those alike are counted"
 
 
-async def test_promise_06_no_entry_holds_a_token_that_was_shown(tmp_path: Path) -> None:
-    async with built(tmp_path, user_auth=True) as one:
+async def test_promise_06_no_entry_holds_a_token_that_was_shown(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    async with built(tmp_path, database, user_auth=True) as one:
         doer = Doer(one)
         user, first = await doer.user()
         rotated = await doer.ready("PATCH", f"/admin/users/{user}", {"rotate_token": True})
@@ -110,8 +119,11 @@ async def test_promise_06_no_entry_holds_a_token_that_was_shown(tmp_path: Path) 
             assert secret_in(token) not in told
 
 
-async def test_promise_102_no_entry_holds_what_was_said(tmp_path: Path) -> None:
-    async with built(tmp_path, user_auth=True) as one:
+async def test_promise_102_no_entry_holds_what_was_said(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    async with built(tmp_path, database, user_auth=True) as one:
         doer = Doer(one)
         user, token = await doer.user()
         for wrong in (token, f"{token}x"):

@@ -118,14 +118,14 @@ def test_routes_are_short() -> None:
 
 
 async def test_promise_01_nothing_below_the_prefix_answers_without_a_credential(
-    gateway: Gateway,
+    anywhere: Gateway,
 ) -> None:
-    for route in routes_of(gateway.app):
+    for route in routes_of(anywhere.app):
         if not route.path.startswith("/api/gateway/") or route.required.action == "session:login":
             continue
         for method in route.methods or ():
             path = re.sub(r"\{\w+\}", "x", route.path)
-            answer = await gateway.client.request(method, path, headers={"authorization": ""})
+            answer = await anywhere.client.request(method, path, headers={"authorization": ""})
             assert answer.status_code == 401, (method, path)
 
 

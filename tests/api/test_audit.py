@@ -22,9 +22,10 @@ STRANGER = a_principal("stranger", tenant="beta", admin=True)
 
 
 @pytest.fixture
-async def users(tmp_path: Path) -> AsyncIterator[Gateway]:
+async def users(tmp_path: Path, database: str) -> AsyncIterator[Gateway]:
     """A gateway that root, alice, bob and an admin of another tenant may come to."""
-    options = Options(credentials=Known(ROOT, ALICE, BOB, STRANGER), runs=False, features=FEATURES)
+    known = Known(ROOT, ALICE, BOB, STRANGER)
+    options = Options(credentials=known, runs=False, features=FEATURES, database=database)
     async with a_gateway(tmp_path, options) as one:
         yield one
 

@@ -12,13 +12,15 @@ pytestmark = pytest.mark.anyio
 NOBODY = {"authorization": ""}
 
 
-async def test_promise_02_health_needs_no_credential_and_looks_at_none(gateway: Gateway) -> None:
+async def test_promise_02_health_needs_no_credential_and_looks_at_none(
+    anywhere: Gateway,
+) -> None:
     wrong = {"authorization": "Bearer wrong", "cookie": "abstractgateway_session=wrong"}
-    assert (await gateway.client.get("/api/health", headers=wrong)).status_code == 200
-    answer = await gateway.client.get("/api/health", headers=NOBODY)
+    assert (await anywhere.client.get("/api/health", headers=wrong)).status_code == 200
+    answer = await anywhere.client.get("/api/health", headers=NOBODY)
     assert answer.json() == {"status": "healthy", "service": "abstractgateway"}
-    assert (await gateway.client.get("/healthz", headers=NOBODY)).json() == {"status": "ok"}
-    assert (await gateway.client.get("/readyz", headers=NOBODY)).json() == {"status": "ready"}
+    assert (await anywhere.client.get("/healthz", headers=NOBODY)).json() == {"status": "ok"}
+    assert (await anywhere.client.get("/readyz", headers=NOBODY)).json() == {"status": "ready"}
 
 
 async def test_a_server_that_is_not_ready_says_why(tmp_path: Path) -> None:

@@ -44,6 +44,13 @@ async def small(tmp_path: Path) -> AsyncIterator[Gateway]:
         yield one
 
 
+@pytest.fixture
+async def small_anywhere(tmp_path: Path, database: str) -> AsyncIterator[Gateway]:
+    """The same, over either database."""
+    async with a_gateway(tmp_path, Options(settings=SMALL, database=database)) as one:
+        yield one
+
+
 # --- who asks --------------------------------------------------------------------------------------
 
 
@@ -75,7 +82,10 @@ FORGED = {
 }  # fmt: skip
 
 
-async def test_promise_04_what_a_client_says_of_itself_changes_nothing(tmp_path: Path) -> None:
+async def test_promise_04_what_a_client_says_of_itself_changes_nothing(
+    tmp_path: Path,
+    database: str,
+) -> None:
     headers = {f"x-{name.replace('_', '-')}": value for name, value in FORGED.items()}
     headers |= {
         "x-forwarded-user": "ada",
@@ -83,7 +93,7 @@ async def test_promise_04_what_a_client_says_of_itself_changes_nothing(tmp_path:
         "remote-user": "ada",
         "x-admin": "1",
     }
-    async with a_town(tmp_path) as town:
+    async with a_town(tmp_path, database=database) as town:
         plain = await town.gateway.get("/me", headers=town.bearer("bob"))
         forged = {**headers, **town.bearer("bob")}
         assert (await town.gateway.get("/me", params=FORGED, headers=forged)).json() == plain.json()
@@ -98,14 +108,17 @@ async def test_promise_04_what_a_client_says_of_itself_changes_nothing(tmp_path:
         assert (await town.gateway.get("/me", headers={**headers, **NOBODY})).status_code == 401
 
 
-async def test_promise_14_nothing_that_is_sent_makes_nobody_an_admin(tmp_path: Path) -> None:
+async def test_promise_14_nothing_that_is_sent_makes_nobody_an_admin(
+    tmp_path: Path,
+    database: str,
+) -> None:
     local = {"host": "localhost", "x-forwarded-for": "127.0.0.1", "x-forwarded-host": "localhost"}
     odd = [
         {}, local, {"authorization": "Bearer "}, {"authorization": "Bearer null"}, {"authorization": "Basic YTpi"},
         {"cookie": "abstractgateway_session="}, {"x-abstractgateway-session": "agws_admin.x"},
         {"x-http-method-override": "OPTIONS"}, {"origin": "http://localhost:1"},
     ]  # fmt: skip
-    async with a_town(tmp_path, installation=False) as town:
+    async with a_town(tmp_path, database=database, installation=False) as town:
         rules, actions = town.gateway.app.state.collaborators.rules, town.gateway.app.state.actions
         of_admins = [at for at, action in actions.items() if rules[action].roles == {ADMIN}]
         assert of_admins
@@ -116,20 +129,23 @@ async def test_promise_14_nothing_that_is_sent_makes_nobody_an_admin(tmp_path: P
 
 
 async def test_promise_15_wrong_tokens_are_locked_out_and_the_right_one_never_is(
-    small: Gateway,
+    small_anywhere: Gateway,
 ) -> None:
     wrong = {"authorization": "Bearer wrong"}
-    statuses = [(await small.get("/me", headers=wrong)).status_code for _ in range(4)]
+    statuses = [(await small_anywhere.get("/me", headers=wrong)).status_code for _ in range(4)]
     assert statuses == [401, 401, 429, 429]
-    assert int((await small.get("/me", headers=wrong)).headers["retry-after"]) > 1
-    assert (await small.get("/me")).status_code == 200
+    assert int((await small_anywhere.get("/me", headers=wrong)).headers["retry-after"]) > 1
+    assert (await small_anywhere.get("/me")).status_code == 200
     other = {"authorization": "Bearer another"}
-    assert (await small.get("/me", headers=other)).status_code == 401
-    assert (await small.get("/me", headers=wrong)).status_code == 429
+    assert (await small_anywhere.get("/me", headers=other)).status_code == 401
+    assert (await small_anywhere.get("/me", headers=wrong)).status_code == 429
 
 
-async def test_promise_70_71_a_denial_reads_the_same_whatever_exists(tmp_path: Path) -> None:
-    async with a_town(tmp_path) as town:
+async def test_promise_70_71_a_denial_reads_the_same_whatever_exists(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    async with a_town(tmp_path, database=database) as town:
         rules, actions = town.gateway.app.state.collaborators.rules, town.gateway.app.state.actions
         named = [
             at for at, action in actions.items() if rules[action].roles == {ADMIN} and "{" in at[1]
@@ -150,8 +166,11 @@ async def test_promise_70_71_a_denial_reads_the_same_whatever_exists(tmp_path: P
             assert told[0][0] == 403
 
 
-async def test_promise_15_74_refusals_are_on_the_record(tmp_path: Path) -> None:
-    async with a_town(tmp_path) as town, town.browser("alice") as alice:
+async def test_promise_15_74_refusals_are_on_the_record(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    async with a_town(tmp_path, database=database) as town, town.browser("alice") as alice:
         await town.gateway.post("/admin/users", {"user_id": "eve"}, headers=town.bearer("bob"))
         await alice.ask("POST", "/runs/start", csrf="wrong")
         await alice.sign_in("alice", "wrong")
@@ -177,13 +196,14 @@ async def test_promise_15_74_refusals_are_on_the_record(tmp_path: Path) -> None:
     ["http://evil.example", "null", "http://localhost:1.evil.example", "http://gateway.evil"],
 )
 async def test_promise_28_a_page_of_another_site_is_refused_on_every_method(
-    gateway: Gateway, origin: str
+    anywhere: Gateway,
+    origin: str,
 ) -> None:
     evil = {"origin": origin}
     for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
         for path in ("/me", "/session/login", "/runs/x/ledger/stream", "/runs/start", "/never"):
             for headers in (evil, evil | NOBODY, evil | {"access-control-request-method": "POST"}):
-                answer = await gateway.client.request(
+                answer = await anywhere.client.request(
                     method, f"/api/gateway{path}", headers=headers
                 )
                 assert answer.status_code == 403
@@ -192,12 +212,14 @@ async def test_promise_28_a_page_of_another_site_is_refused_on_every_method(
                     assert answer.json()["reason_code"] == "origin_not_allowed"
 
 
-async def test_promise_28_the_server_s_own_pages_may_ask(gateway: Gateway) -> None:
+async def test_promise_28_the_server_s_own_pages_may_ask(
+    anywhere: Gateway,
+) -> None:
     for origin in ("http://gateway", "https://gateway"):
-        answer = await gateway.get("/me", headers={"origin": origin})
+        answer = await anywhere.get("/me", headers={"origin": origin})
         assert answer.headers["access-control-allow-origin"] == origin
     forged = {"origin": "http://elsewhere", "x-forwarded-host": "elsewhere"}
-    assert (await gateway.get("/me", headers=forged)).status_code == 403
+    assert (await anywhere.get("/me", headers=forged)).status_code == 403
 
 
 async def test_a_header_that_says_who_asks_is_not_said_twice(gateway: Gateway) -> None:
@@ -358,9 +380,11 @@ def logs() -> Iterator[list[dict[str, object]]]:
 
 
 async def test_promise_66_the_log_has_a_line_for_each_request_and_nothing_that_a_person_wrote(
-    tmp_path: Path, logs: list[dict[str, object]]
+    tmp_path: Path,
+    logs: list[dict[str, object]],
+    database: str,
 ) -> None:
-    async with a_gateway(tmp_path, Options(settings=ApiSettings())) as gateway:
+    async with a_gateway(tmp_path, Options(settings=ApiSettings(), database=database)) as gateway:
         await gateway.install(a_straight_bundle(id="straight"))
         run_id = await gateway.start("straight:main", prompt="a private word")
         await gateway.get(f"/runs/{run_id}?q=another-private-word", headers=BEARER)
@@ -376,10 +400,12 @@ async def test_promise_66_the_log_has_a_line_for_each_request_and_nothing_that_a
 
 
 async def test_promise_16_no_token_session_or_csrf_value_is_in_any_line(
-    tmp_path: Path, logs: list[dict[str, object]]
+    tmp_path: Path,
+    logs: list[dict[str, object]],
+    database: str,
 ) -> None:
     loud = ApiSettings(lockout_after=2)
-    async with a_town(tmp_path, loud) as town, town.browser("alice") as alice:
+    async with a_town(tmp_path, loud, database=database) as town, town.browser("alice") as alice:
         secrets = [*town.tokens.values(), alice.session, alice.csrf, "a-wrong-one", "in-a-query"]
         for path in ("/me", "/never", "/runs?token=in-a-query", "/audit"):
             await alice.ask("GET", path)

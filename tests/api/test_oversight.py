@@ -28,8 +28,11 @@ async def own_view(doer: Doer, token: str) -> list[Any]:
     ]
 
 
-async def test_promise_74_an_admins_read_is_seen_by_whom_it_concerns(tmp_path: Path) -> None:
-    async with built(tmp_path, user_auth=True) as one:
+async def test_promise_74_an_admins_read_is_seen_by_whom_it_concerns(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    async with built(tmp_path, database, user_auth=True) as one:
         doer = Doer(one)
         user, token, run_id = await a_run(doer)
         why = {"reason": "a ticket of theirs"}
@@ -58,8 +61,11 @@ async def test_without_a_reason_nothing_is_read(tmp_path: Path) -> None:
         assert await own_view(doer, token) == []
 
 
-async def test_promise_68_who_is_no_admin_reads_nobody(tmp_path: Path) -> None:
-    async with built(tmp_path, user_auth=True) as one:
+async def test_promise_68_who_is_no_admin_reads_nobody(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    async with built(tmp_path, database, user_auth=True) as one:
         doer = Doer(one)
         user, _, run_id = await a_run(doer)
         _, token = await doer.user()

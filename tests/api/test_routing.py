@@ -45,7 +45,7 @@ async def test_the_right_is_asked_before_the_body_is_read(gateway: Gateway) -> N
 
 
 async def test_promise_12_without_a_gate_before_it_a_route_lets_nobody_pass(
-    gateway: Gateway,
+    anywhere: Gateway,
 ) -> None:
     """The routes alone, as if somebody had mounted them elsewhere."""
     from fastapi import FastAPI
@@ -55,16 +55,16 @@ async def test_promise_12_without_a_gate_before_it_a_route_lets_nobody_pass(
 
     bare = FastAPI(openapi_url=None)
     bare.state.collaborators, bare.state.absent = (
-        gateway.app.state.collaborators,
-        gateway.app.state.absent,
+        anywhere.app.state.collaborators,
+        anywhere.app.state.absent,
     )
     bare.router.routes.extend(
-        route for route in gateway.app.routes if isinstance(route, StrictRoute)
+        route for route in anywhere.app.routes if isinstance(route, StrictRoute)
     )
     problems.register(bare)
     async with AsyncClient(transport=ASGITransport(app=bare), base_url="http://bare") as client:
-        rules = gateway.app.state.collaborators.rules
-        for (method, path), action in gateway.app.state.actions.items():
+        rules = anywhere.app.state.collaborators.rules
+        for (method, path), action in anywhere.app.state.actions.items():
             headers = {"authorization": "Bearer a-token-of-a-test", "host": "localhost"}
             answer = await client.request(method, path.translate(NO_BRACES), headers=headers)
             assert answer.status_code == 401 or rules[action].public, path

@@ -152,6 +152,7 @@ async def test_promise_19_20_21_cookies_have_their_bounds(town: Town) -> None:
 
 async def test_promise_19_secure_is_judged_by_the_scheme_or_by_a_proxy_that_is_trusted(
     tmp_path: Path,
+    database: str,
 ) -> None:
     forwarded = {"x-forwarded-for": "9.9.9.9", "x-forwarded-proto": "https"}
     cases: tuple[tuple[ApiSettings, str, dict[str, str], bool], ...] = (
@@ -162,7 +163,10 @@ async def test_promise_19_secure_is_judged_by_the_scheme_or_by_a_proxy_that_is_t
     )
     for number, (settings, url, headers, secure) in enumerate(cases):
         folder = tmp_path / str(number)
-        async with a_town(folder, settings) as town, town.browser(url=url) as browser:
+        async with (
+            a_town(folder, settings, database=database) as town,
+            town.browser(url=url) as browser,
+        ):
             answer = await browser.sign_in("alice", town.tokens["alice"], headers=headers)
         for parts in set_by(answer).values():
             assert ("Secure" in parts) is secure
@@ -387,9 +391,10 @@ async def test_one_signs_out_everywhere_at_once(town: Town) -> None:
 
 async def test_promise_25_an_open_stream_ends_with_its_session_whatever_its_heartbeat(
     tmp_path: Path,
+    database: str,
 ) -> None:
     settings = ApiSettings(access_logged=False, recheck_s=0.2)
-    async with a_town(tmp_path, settings) as town, served(town.gateway.app) as url, town.browser("alice", url=url) as alice:  # fmt: skip
+    async with a_town(tmp_path, settings, database=database) as town, served(town.gateway.app) as url, town.browser("alice", url=url) as alice:  # fmt: skip
         started = await alice.ask("POST", "/runs/start", json={"flow_id": "ask:main"})
         path = f"/runs/{started.json()['run_id']}/ledger/stream?heartbeat_s=60"
         found, ended = anyio.Event(), anyio.Event()
@@ -402,7 +407,7 @@ async def test_promise_25_an_open_stream_ends_with_its_session_whatever_its_hear
 
         async with anyio.create_task_group() as group:
             group.start_soon(follow)
-            with anyio.fail_after(20):
+            with anyio.fail_after(30):
                 await found.wait()
                 await alice.ask("POST", "/session/logout")
                 town.control.clock.advance(5)  # by which the answers that were kept are old

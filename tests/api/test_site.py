@@ -44,26 +44,31 @@ async def test_the_api_s_document_needs_a_credential(gateway: Gateway) -> None:
         assert (await gateway.client.get(path)).status_code == 200
 
 
-async def test_promise_77_the_document_lists_every_route_with_its_action(gateway: Gateway) -> None:
-    document = (await gateway.client.get("/openapi.json")).json()
+async def test_promise_77_the_document_lists_every_route_with_its_action(
+    anywhere: Gateway,
+) -> None:
+    document = (await anywhere.client.get("/openapi.json")).json()
     listed = {
         (method.upper(), path): operation["x-action"]
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     }
     unlisted = {("GET", "/openapi.json"), ("GET", "/pages/{name}")}
-    actions = gateway.app.state.actions
+    actions = anywhere.app.state.actions
     assert listed == {at: action for at, action in actions.items() if at not in unlisted}
-    rules = gateway.app.state.collaborators.rules
+    rules = anywhere.app.state.collaborators.rules
     for (method, path), action in listed.items():
         operation = document["paths"][path][method.lower()]
         assert (operation["security"] == []) is rules[action].public
         assert operation["x-roles"] == sorted(role.value for role in rules[action].roles)
 
 
-async def test_promise_13_loopback_alone_makes_nobody_a_reader_of_the_api(tmp_path: Path) -> None:
+async def test_promise_13_loopback_alone_makes_nobody_a_reader_of_the_api(
+    tmp_path: Path,
+    database: str,
+) -> None:
     settings = ApiSettings(on_loopback=True, access_logged=False)
-    async with a_gateway(tmp_path, Options(settings=settings)) as gateway:
+    async with a_gateway(tmp_path, Options(settings=settings, database=database)) as gateway:
         here = {**NOBODY, "host": "localhost"}
         for (method, path), action in gateway.app.state.actions.items():
             rules = gateway.app.state.collaborators.rules_at_home

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from perdure.app.cli import main
+from tests.support.planes import DATABASES
 from tests.support.scripted_gateway import ScriptedGateway
 
 
@@ -20,6 +21,13 @@ class Ran(NamedTuple):
 
 
 Perdure = Callable[..., Ran]
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest) -> str:
+    """Each of the databases in turn."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,7 @@ async def test_chains_are_vouched_for_time_and_again(tmp_path: Path) -> None:
         await open_recorder(stack, control, every_s=0.01)
         for n in range(1, 4):
             await note(control, an_entry(n))
-            with anyio.fail_after(20):
+            with anyio.fail_after(30):
                 while await control.audit.marked() != {TENANT: n}:
                     await anyio.sleep(0.01)
 
@@ -50,12 +50,15 @@ async def test_a_store_that_fails_does_not_end_the_keeper(tmp_path: Path) -> Non
         assert entry_of(None, "user:write").actor == "(nobody)"
 
 
-async def test_promise_74_the_program_puts_acts_and_refusals_on_record(tmp_path: Path) -> None:
-    async with built(tmp_path) as one:
+async def test_promise_74_the_program_puts_acts_and_refusals_on_record(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    async with built(tmp_path, database) as one:
         answer = await one.start("basic-llm", prompt="a secret of the user")
         assert answer.status_code == 200, answer.text
         run_id = answer.json()["run_id"]
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while not (items := (await one.get("/audit", action="run:start"))["items"]):
                 await anyio.sleep(0.02)
         assert [(it["actor"], it["target"], it["outcome"]) for it in items] == [

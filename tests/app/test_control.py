@@ -26,12 +26,15 @@ from perdure.runtimes.control import ControlContext
 from perdure.services import principals, sessions
 from perdure.services.sessions import Browser
 from perdure.stores.audit import AuditQuery, fields_of
+from tests.support.postgres import new_database
 
 pytestmark = pytest.mark.anyio
 
 
-def settings_of(folder: Path, **more: object) -> Settings:
+def settings_of(folder: Path, database: str = "sqlite", **more: object) -> Settings:
     """Settings of user mode."""
+    if database != "sqlite":
+        more["database_url"] = new_database()
     return read_settings(data_dir=folder, **{"user_auth": True, **more})
 
 
@@ -124,8 +127,11 @@ async def test_the_first_admin_is_let_in_again_by_who_has_the_files(tmp_path: Pa
         assert bootstrap_path(settings).read_text().strip() == again
 
 
-async def test_promise_10_a_single_token_lets_in_one_local_admin(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path, user_auth=False)
+async def test_promise_10_a_single_token_lets_in_one_local_admin(
+    tmp_path: Path,
+    database: str,
+) -> None:
+    settings = settings_of(tmp_path, database, user_auth=False)
     async with opened(settings) as (control, credentials):
         assert await first_admin(settings, control) is None
         token = (tmp_path / "token").read_text().strip()
@@ -138,17 +144,19 @@ async def test_promise_10_a_single_token_lets_in_one_local_admin(tmp_path: Path)
 
 async def test_promise_14_where_there_are_users_no_token_is_good_that_nobody_set(
     tmp_path: Path,
+    database: str,
 ) -> None:
     (tmp_path / "token").write_text("agw_left_from_before")
-    async with opened(settings_of(tmp_path)) as (_, credentials):
+    async with opened(settings_of(tmp_path, database)) as (_, credentials):
         for shown in ("agw_left_from_before", "", "anything"):
             assert await credentials.principal_of(shown) is None
 
 
 async def test_promise_09_a_token_set_on_purpose_comes_in_and_signs_no_browser_in(
     tmp_path: Path,
+    database: str,
 ) -> None:
-    settings = settings_of(tmp_path, auth_token=SecretStr("set on purpose"))
+    settings = settings_of(tmp_path, database, auth_token=SecretStr("set on purpose"))
     async with opened(settings) as (control, credentials):
         await first_admin(settings, control)
         principal = await credentials.principal_of("set on purpose")

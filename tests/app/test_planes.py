@@ -23,7 +23,6 @@ from perdure.runtimes.limits import RuntimeLimits
 from perdure.stores.runs import Commit
 from tests.support.built import built
 from tests.support.gateway import a_straight_bundle, packed, served
-from tests.support.planes import DATABASES
 from tests.support.postgres import new_database, serving_postgres
 
 ECHO = ProgramRef("echo", None, "")
@@ -99,6 +98,11 @@ async def test_a_face_and_a_runner_share_a_postgres_and_tell_each_other(tmp_path
 # --- many principals -------------------------------------------------------------------------------
 
 
+def stored_in(database: str) -> dict[str, Any]:
+    """The setting of where the data lie: in files, or in a Postgres that has nothing yet."""
+    return {} if database == "sqlite" else {"database_url": new_database()}
+
+
 class Town:
     """The program in user mode, with clients of users."""
 
@@ -141,8 +145,10 @@ async def a_start(client: httpx2.AsyncClient, session_id: str) -> httpx2.Respons
 
 
 @pytest.mark.anyio
-async def test_promise_63_the_same_session_id_of_two_users_is_two_sessions(tmp_path: Path) -> None:
-    async with a_town(tmp_path) as town:
+async def test_promise_63_the_same_session_id_of_two_users_is_two_sessions(
+    tmp_path: Path, database: str
+) -> None:
+    async with a_town(tmp_path, **stored_in(database)) as town:
         alice, bob = [await town.user(name) for name in ("alice", "bob")]
         runs = {}
         for client in (alice, bob):
@@ -357,13 +363,11 @@ async def settle_in(client: httpx2.AsyncClient, name: str) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("database", DATABASES)
 async def test_promise_73_nothing_that_lists_shows_what_is_anothers(
     tmp_path: Path, database: str
 ) -> None:
     """Neither by a name nor by a count: what there is to see is the same before and after."""
-    given = {} if database == "sqlite" else {"database_url": new_database()}
-    async with a_town(tmp_path, **given) as town:
+    async with a_town(tmp_path, **stored_in(database)) as town:
         alice, bob = await town.user("alice"), await town.user("bob")
         paths = listings(town.app)
         bob.headers["x-request-id"] = "the-same"  # which problems repeat

@@ -11,6 +11,7 @@ from perdure.services.denials import BEYOND, KINDS_MAX, WINDOW_S, Denials
 from tests.support.audited import audited, entries
 from tests.support.chains import TENANT, an_entry
 from tests.support.clock import FakeClock
+from tests.support.planes import DATABASES
 
 pytestmark = pytest.mark.anyio
 
@@ -21,10 +22,12 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture
-async def control(tmp_path: Path, clock: FakeClock) -> AsyncIterator[ControlContext]:
-    """Chains on SQLite."""
-    async with audited(tmp_path, clock=clock) as opened:
+@pytest.fixture(params=DATABASES)
+async def control(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
+) -> AsyncIterator[ControlContext]:
+    """Chains on either database."""
+    async with audited(tmp_path, request.param, clock) as opened:
         yield opened
 
 

@@ -12,6 +12,7 @@ import httpx2
 from perdure.app.build import App, build
 from perdure.app.settings import read_settings
 from perdure.ids import RunId
+from tests.support.postgres import new_database
 
 TOKEN: Final = "agw_built"
 PATIENCE_S: Final = 30.0  # of a test for what is sure to come
@@ -52,9 +53,11 @@ class Built:
 
 
 @asynccontextmanager
-async def built(folder: Path, **settings: Any) -> AsyncGenerator[Built]:
-    """The program on SQLite in `folder`, running, with a client that has its token."""
+async def built(folder: Path, database: str = "sqlite", **settings: Any) -> AsyncGenerator[Built]:
+    """The program with its data in `folder`, or in a Postgres, running, with a client that has its token."""
     given: dict[str, Any] = {"embedded_model": False, "auth_token": TOKEN, "port": 0, **settings}
+    if database != "sqlite":
+        given["database_url"] = new_database()
     async with build(read_settings(data_dir=folder, **given)) as app:
         transport = httpx2.ASGITransport(app=app.api, raise_app_exceptions=False)
         bearer = {"authorization": f"Bearer {TOKEN}"}

@@ -1,7 +1,7 @@
 """A whole gateway in one process: a plane in a temporary folder, a runner, and the face of HTTP."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -50,7 +50,7 @@ FEATURES: Final = (
     flows.FEATURE, schedules.FEATURE, echo.FEATURE, agents_feature(), models_feature(ModelsConfig(), None),
     travel.FEATURE,
 )  # fmt: skip
-PATIENCE_S: Final = 20
+PATIENCE_S: Final = 30
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,11 @@ class Gateway:
 async def a_gateway(folder: Path, options: Options | None = None) -> AsyncGenerator[Gateway]:
     """A gateway over a fresh plane in `folder`."""
     options = options or Options()
+    chains = audited(folder / "control", options.database, options.clock)
     async with (
-        audited(folder / "control", options.database, options.clock) as chains,
-        _a_runtime(folder, options, options.control or chains) as (runtime, runner),
+        nullcontext(options.control) if options.control else chains as control,
+        _a_runtime(folder, options, control) as (runtime, runner),
     ):
-        control = options.control or chains
         closing = Closing()
         collaborators = Collaborators(
             registry=runtime.registry, open_runtime=_opener(runtime), clock=options.clock,

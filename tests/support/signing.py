@@ -108,7 +108,7 @@ async def a_town(
         pools = Pools()
         place = Installation.on(control, database, folder / "kept", pools)
         chosen = Options(
-            settings=settings, clock=control.clock, control=context,
+            settings=settings, clock=control.clock, control=context, database=database,
             credentials=StoredCredentials(context, uses, own), retention=place.retention(),
         )  # fmt: skip
         try:
