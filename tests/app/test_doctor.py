@@ -165,7 +165,7 @@ def test_a_gateway_that_is_named_has_to_answer() -> None:
 
 
 def test_it_tells_whether_code_can_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert found(code_sandbox) == Finding(Level.OK, "code", "runs in a sandbox")
+    assert found(code_sandbox) == Finding(Level.OK, "code", "runs in a sandbox (landlock)")
     keeper = tmp_path / "keeper.py"
     keeper.write_text('print(\'{"ended": "refused", "detail": "an old kernel"}\')')
     monkeypatch.setattr(sandbox, "KEEPER", keeper)

@@ -81,7 +81,7 @@ def an_app() -> Any:
 
     features = (
         agents_feature(),
-        code_feature(Sandbox(CodeBounds())),
+        code_feature(Sandbox(CodeBounds(), ())),
         echo.FEATURE,
         flows.FEATURE,
         schedules.FEATURE,

@@ -193,19 +193,19 @@ def code_sandbox(settings: Settings) -> Iterator[Finding]:
     """Code of flows can be run here, which it is in a sandbox alone: a piece of it is run."""
     import anyio
 
-    from perdure.app.features import code_bounds_of
-    from perdure.features.code.sandbox.sandbox import Answer, Code, Sandbox
+    from perdure.app.features import code_sandbox_of
+    from perdure.features.code.sandbox.sandbox import Answer, Code
 
-    sandbox = Sandbox(code_bounds_of(settings))
+    sandbox = code_sandbox_of(settings)
     try:
         ran = anyio.run(sandbox.run, Code("1 + 1", None, None))
     finally:
         sandbox.close()
     if isinstance(ran, Answer) and ran.output == 2:
-        yield Finding(Level.OK, "code", "runs in a sandbox")
+        yield Finding(Level.OK, "code", f"runs in a sandbox ({sandbox.way})")
     else:
         why = "it does not answer" if isinstance(ran, Answer) else ran.detail
-        yield Finding(Level.WARNING, "code", why, "Linux 6.12 or newer, and pip install 'perdure[sandbox]'")  # fmt: skip
+        yield Finding(Level.WARNING, "code", why, "pip install 'perdure[sandbox]'")
 
 
 def _sha256(path: Path) -> str:

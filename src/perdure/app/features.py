@@ -11,7 +11,7 @@ from perdure.features import echo, files, flows, schedules, travel
 from perdure.features.agents.feature import agents_feature
 from perdure.features.code.bounds import CodeBounds
 from perdure.features.code.feature import code_feature
-from perdure.features.code.sandbox.sandbox import Sandbox
+from perdure.features.code.sandbox.sandbox import Sandbox, sandbox_of
 from perdure.features.models.embedded.install import model_path
 from perdure.features.models.embedded.server import EmbeddedServer
 from perdure.features.models.feature import models_feature
@@ -32,7 +32,7 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
         embedded = EmbeddedServer(model_path(models_folder(settings)), egress.own)
     brought = (
         agents_feature(),
-        code_feature(Sandbox(code_bounds_of(settings))),
+        code_feature(code_sandbox_of(settings)),
         echo.FEATURE,
         files.FEATURE,
         flows.FEATURE,
@@ -51,12 +51,13 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
     return tuple(feature for feature in brought if feature.name not in settings.features_off)
 
 
-def code_bounds_of(settings: Settings) -> CodeBounds:
-    """How much one piece of a flow's code may take, as set."""
-    return CodeBounds(
+def code_sandbox_of(settings: Settings) -> Sandbox:
+    """Where code of flows is run, and how much one piece of it may take, as set."""
+    bounds = CodeBounds(
         cpu_s=settings.code_cpu_s, time_s=settings.code_time_s, memory_bytes=settings.code_memory_bytes,
         output_bytes=settings.code_output_bytes, at_once=settings.code_at_once,
     )  # fmt: skip
+    return sandbox_of(bounds, settings.data_dir / "code")
 
 
 def _installed() -> Iterator[Feature]:

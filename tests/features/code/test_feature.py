@@ -6,6 +6,7 @@ import pytest
 
 from perdure.features.code.feature import code_feature
 from perdure.features.code.sandbox.sandbox import Answer, Code, Sandbox
+from perdure.features.code.sandbox.ways import Landlock
 from tests.support.sandboxes import BOUNDS
 
 pytestmark = pytest.mark.anyio
@@ -15,7 +16,7 @@ async def test_what_it_brings_is_what_it_promises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    sandbox = Sandbox(BOUNDS)
+    sandbox = Sandbox(BOUNDS, [Landlock()])
     feature = code_feature(sandbox)
     assert (feature.name, list(feature.effects)) == ("code", ["run_code"])
     (router,) = feature.routers
@@ -23,8 +24,10 @@ async def test_what_it_brings_is_what_it_promises(
         "/api/gateway/visualflows/code/simulate"
     ]
     assert set(feature.actions) == {"code:simulate"}
+    told = feature.contracts["common.execution.code"]
+    assert callable(told) and told() == {"sandbox": None}
     assert feature.lifespan is not None and not list(tmp_path.iterdir())
     async with feature.lifespan():
         assert isinstance(await sandbox.run(Code("1", None, None)), Answer)
-        assert list(tmp_path.iterdir())
+        assert list(tmp_path.iterdir()) and told() == {"sandbox": "landlock"}
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from perdure.features.code.sandbox import sandbox as sandboxes
 from tests.features.code.sandbox.test_sandbox import processes
 from tests.support.drawing import a_bundle, a_flow, a_node, a_start, an_end
 from tests.support.gateway import FEATURES, Gateway, Options, a_gateway
-from tests.support.sandboxes import BOUNDS, PATIENCE_S, a_sandbox
+from tests.support.sandboxes import BOUNDS, PATIENCE_S, WAYS, a_sandbox, a_way
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 BODIES = {
@@ -21,9 +21,9 @@ BODIES = {
 }
 
 
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncGenerator[Gateway]:
-    """A gateway with a flow for each body."""
+@pytest.fixture(params=WAYS)
+async def gateway(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerator[Gateway]:
+    """A gateway with a flow for each body, which runs in each way there is."""
     flows = [
         a_flow(
             {"start": a_start(n=4), "code": a_node("code", "n", out="output twice", codeBody=body), "end": an_end("twice")},
@@ -31,7 +31,7 @@ async def gateway(tmp_path: Path) -> AsyncGenerator[Gateway]:
         )
         for name, body in BODIES.items()
     ]  # fmt: skip
-    with a_sandbox(BOUNDS) as sandbox:
+    with a_sandbox(BOUNDS, [a_way(request.param)]) as sandbox:
         options = Options(features=(*FEATURES, code_feature(sandbox)))
         async with a_gateway(tmp_path, options) as gateway:
             await gateway.install(a_bundle(*flows))

@@ -4,8 +4,9 @@ from typing import Final
 
 from perdure.features.code.sandbox.sandbox import Answer, Code, Sandbox
 from perdure.kernel.model import Effect, Failed, Ok, Outcome
-from perdure.kernel.values import Json, fault_of
+from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext, EffectHandler, EffectKind
+from perdure.stores.values import fault_of
 
 WAIT_S: Final = 3_600.0  # for a turn as well; how long code may take is bounded in its sandbox
 KIND: Final = "run_code"

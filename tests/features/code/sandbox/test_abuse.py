@@ -116,6 +116,19 @@ BOUNDS_OF = (
 TABLE = (*FILES, *PROC, *NETWORK, *PROCESSES, *KERNEL, *BOUNDS_OF)
 
 
+# In WebAssembly there is no such thing to ask for, where the kernel would have refused it or a bound ended it.
+NOT_THERE = frozenset({"kills its group", "starts threads without end", "crashes the interpreter"})
+# And it has one folder of the host's, to read.
+ZONES = "/usr/share/zoneinfo"
+OF_WASM = (
+    Attempt("walks out of the time zones", f"return open('{ZONES}/../../../etc/hostname').read()", "Error"),
+    Attempt("links out of the time zones", f"import os\nos.symlink('/etc/hostname', '{ZONES}/way')\nreturn open('{ZONES}/way').read()", "Error"),
+    Attempt("writes among the time zones", f"open('{ZONES}/way', 'w').write('x')", "Error"),
+    Attempt("writes over a time zone", f"open('{ZONES}/UTC', 'a').write('x')", "Error"),
+    Attempt("takes a time zone away", f"import os\nos.unlink('{ZONES}/UTC')", "Error"),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Host:
     """What of the host an attempt is told about, and what must be as it was."""
@@ -145,13 +158,22 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Host]:
             victim.kill()
 
 
-@pytest.mark.parametrize("attempt", TABLE, ids=[it.name for it in TABLE])
-def test_the_attempt_is_contained(attempt: Attempt, host: Host) -> None:
-    ran = run(attempt.body, host.given, replace(BOUNDS, cpu_s=1))
+CASES = [(it, "landlock") for it in TABLE] + [(it, "wasm") for it in (*TABLE, *OF_WASM)]
+
+
+def ends_of(attempt: Attempt, way: str) -> str:
+    """A word of how an attempt ends."""
+    if way == "wasm" and (attempt.ends in ("errno", "error") or attempt.name in NOT_THERE):
+        return "Error"
+    return {"limit": "limit_reached", "died": "code_died"}.get(attempt.ends, attempt.ends)
+
+
+@pytest.mark.parametrize(("attempt", "way"), CASES, ids=[f"{it.name}-{way}" for it, way in CASES])
+def test_the_attempt_is_contained(attempt: Attempt, way: str, host: Host) -> None:
+    ran = run(attempt.body, host.given, replace(BOUNDS, cpu_s=1), way)
     told = ran.error if isinstance(ran, Answer) else f"{ran.code}: {ran.detail}"
     assert told is not None, f"it came to something: {ran}"
-    words = {"limit": "limit_reached", "died": "code_died"}
-    assert words.get(attempt.ends, attempt.ends) in told
+    assert ends_of(attempt, way) in told and "sandbox_unavailable" not in told
     assert SECRET not in repr(ran)
     with pytest.raises(BlockingIOError):
         host.server.accept()
@@ -161,6 +183,12 @@ def test_the_attempt_is_contained(attempt: Attempt, host: Host) -> None:
 
 def test_the_table_is_long_enough() -> None:
     assert len(TABLE) >= 30 and len({it.name for it in TABLE}) == len(TABLE)
+
+
+def test_webassembly_has_no_environment_no_folder_and_no_number_of_a_process(host: Host) -> None:
+    body = "import os\nreturn [dict(os.environ), os.getcwd(), os.getpid(), os.path.exists('/tmp')]"
+    ran = run(body, way="wasm")
+    assert isinstance(ran, Answer) and ran.output == [{}, "/", 42, False]
 
 
 def test_the_environment_is_empty_and_the_folder_holds_nothing_of_the_host(host: Host) -> None:

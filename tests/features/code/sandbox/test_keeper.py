@@ -10,27 +10,28 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
 import pytest
 
 from perdure.features.code.sandbox.sandbox import INSIDE, KEEPER
-from perdure.features.code.sandbox.tree import Tree, fell, plant
+from perdure.features.code.sandbox.tree import fell, plant
 from perdure.kernel.values import Json
-from tests.support.sandboxes import BOUNDS, function_of
+from tests.support.sandboxes import BOUNDS, WASM, WAYS, function_of
 
 
 @pytest.fixture(scope="module")
-def tree() -> Generator[Tree]:
-    """A tree to stand on."""
+def ready() -> Generator[dict[str, Json]]:
+    """What the ways of closing a sandbox stand on."""
     planted = plant()
-    yield planted
+    yield {"tree": planted._asdict(), **anyio.run(WASM.ready)}
     fell(planted)
 
 
-def an_order(body: str, tree: Tree) -> bytes:
+def an_order(body: str, ready: dict[str, Json], way: str = "landlock") -> bytes:
     """The order to run a body."""
     bounds = {name: getattr(BOUNDS, name) for name in type(BOUNDS).__slots__}
     code = {"source": function_of(body), "function": "transform", "input": None}
-    order = {"inside": INSIDE.read_text(), "bounds": bounds, "tree": tree._asdict(), "code": code}
+    order = {"way": way, "inside": INSIDE.read_text(), "bounds": bounds, "code": code, **ready}
     return json.dumps(order).encode()
 
 
@@ -60,11 +61,13 @@ def reported(keeper: "subprocess.Popen[bytes]") -> tuple[Json, bytes]:
     return json.loads(line), answer
 
 
-def test_it_reports_the_end_and_passes_the_answer_on(tree: Tree) -> None:
-    with a_keeper(an_order("print('said')\nreturn 7", tree)) as keeper:
+@pytest.mark.parametrize("way", WAYS)
+def test_it_reports_the_end_and_passes_the_answer_on(way: str, ready: dict[str, Json]) -> None:
+    with a_keeper(an_order("print('said')\nreturn 7", ready, way)) as keeper:
         report, answer = reported(keeper)
     assert report["ended"] == "exited" and report["printed"] == "said\n"
     assert json.loads(answer)["output"] == 7
+    assert report["rss_mb"] > 0
 
 
 @pytest.mark.parametrize(
@@ -76,10 +79,10 @@ def test_it_reports_the_end_and_passes_the_answer_on(tree: Tree) -> None:
     ],
 )  # fmt: skip
 def test_without_a_sandbox_nothing_runs_and_it_says_why(
-    before: str, why: str, tree: Tree, tmp_path: Path
+    before: str, why: str, ready: dict[str, Json], tmp_path: Path
 ) -> None:
     mark = tmp_path / "ran"
-    with a_keeper(an_order(f"open({str(mark)!r}, 'w')", tree), before) as keeper:
+    with a_keeper(an_order(f"open({str(mark)!r}, 'w')", ready), before) as keeper:
         report, answer = reported(keeper)
     assert report["ended"] == "refused" and why in report["detail"]
     assert answer == b"" and not mark.exists()
@@ -99,12 +102,24 @@ def lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.parametrize(
+    ("gone", "why"), [("module", "does not start"), ("engine", "did not begin")]
+)
+def test_an_engine_that_does_not_begin_is_no_sandbox(
+    gone: str, why: str, ready: dict[str, Json]
+) -> None:
+    with a_keeper(an_order("return 7", ready | {gone: "/nowhere"}, "wasm")) as keeper:
+        report, answer = reported(keeper)
+    assert report["ended"] == "refused" and why in report["detail"] and answer == b""
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
 def test_the_sandbox_ends_with_its_keeper_also_where_it_ignores_signals(
-    sent: signal.Signals, tree: Tree
+    sent: signal.Signals, way: str, ready: dict[str, Json]
 ) -> None:
     body = "import signal\nfor it in (1, 2, 3, 15): signal.signal(it, signal.SIG_IGN)\nwhile True: pass"
-    with a_keeper(an_order(body, tree)) as keeper:
+    with a_keeper(an_order(body, ready, way)) as keeper:
         until = time.monotonic() + 20
         while not (started := children_of(keeper.pid)) and time.monotonic() < until:
             time.sleep(0.01)

@@ -8,20 +8,38 @@ from pathlib import Path
 import anyio
 import pytest
 
+from perdure.features.code.bounds import MIB
 from perdure.features.code.sandbox import sandbox as sandboxes
 from perdure.features.code.sandbox.sandbox import EXECUTION, Answer, Code, Refusal
-from tests.support.sandboxes import BOUNDS, PATIENCE_S, a_sandbox, function_of, run
+from perdure.features.code.sandbox.ways import ENGINE, Missing, Wasm, Way
+from perdure.kernel.values import Json
+from tests.support.sandboxes import BOUNDS, PATIENCE_S, WAYS, a_sandbox, a_way, function_of, run
 
 pytestmark = pytest.mark.anyio
 ENDLESS = Code(function_of("while True: pass"), "transform", None)
 
 
-def test_it_answers_with_the_output_and_what_it_took() -> None:
-    ran = run("import json, re, math, decimal, statistics\nprint('seen')\nreturn [given, math.pi]", {"a": None})  # fmt: skip
+@pytest.mark.parametrize("way", WAYS)
+def test_it_answers_with_the_output_and_what_it_took(way: str) -> None:
+    ran = run("import json, re, math, decimal, statistics\nprint('seen')\nreturn [given, math.pi]", {"a": None}, way=way)  # fmt: skip
     assert isinstance(ran, Answer)
     assert ran.output == [{"a": None}, 3.141592653589793] and ran.error is None
     assert ran.printed == "seen\n" and set(ran.execution) == set(EXECUTION)
     assert ran.execution["memory_rss_mb"] > 0
+    assert 0 <= ran.execution["cpu_time_ms"] < 1000 * BOUNDS.time_s
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_time_zones_are_there_to_be_read(way: str) -> None:
+    body = "import datetime, zoneinfo\nwinter = datetime.datetime(2026, 1, 1, tzinfo=zoneinfo.ZoneInfo('Europe/Berlin'))\nreturn str(winter)"
+    ran = run(body, way=way)
+    assert isinstance(ran, Answer) and ran.output == "2026-01-01 00:00:00+01:00"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_written_past_python_is_not_the_answer(way: str) -> None:
+    ran = run("import os\nos.write(1, b'{}')\nreturn given", [1], way=way)
+    assert isinstance(ran, Answer) and ran.output == [1]
 
 
 def test_code_too_large_to_be_given_is_refused_before_it_runs() -> None:
@@ -29,9 +47,69 @@ def test_code_too_large_to_be_given_is_refused_before_it_runs() -> None:
     assert isinstance(ran, Refusal) and ran.code == "limit_reached"
 
 
-def test_code_that_takes_too_long_is_ended() -> None:
-    ran = run("import time\ntime.sleep(60)", bounds=replace(BOUNDS, time_s=0.5))
+@pytest.mark.parametrize("way", WAYS)
+def test_code_that_takes_too_long_is_ended(way: str) -> None:
+    ran = run("import time\ntime.sleep(60)", bounds=replace(BOUNDS, time_s=0.5), way=way)
     assert isinstance(ran, Refusal) and ran.code == "limit_reached" and "0.5 s" in ran.detail
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_memory_is_granted_up_to_the_bound(way: str) -> None:
+    body = "return len(bytearray(given))"
+    within = run(body, 32 * MIB, replace(BOUNDS, memory_bytes=64 * MIB), way)
+    assert isinstance(within, Answer) and within.output == 32 * MIB
+    beyond = run(body, 96 * MIB, replace(BOUNDS, memory_bytes=64 * MIB), way)
+    assert "emory" in (beyond.detail if isinstance(beyond, Refusal) else str(beyond.error))
+
+
+class Absent:
+    """A way that is not there, and remembers how often it was asked for."""
+
+    name = "absent"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ready(self) -> dict[str, Json]:
+        """Say that it is not there."""
+        self.asked += 1
+        raise Missing("an old kernel")
+
+    def close(self) -> None:
+        """Nothing was made."""
+
+
+class Emptied(Wasm):
+    """A way whose file was taken away after it was made ready, which its keeper finds out."""
+
+    async def ready(self) -> dict[str, Json]:
+        """What is not there any more."""
+        return {"module": "/nowhere", "engine": str(ENGINE)}
+
+
+@pytest.mark.parametrize("first", [Absent(), Emptied(Path("/nowhere"))], ids=["absent", "emptied"])
+async def test_the_first_way_that_is_there_is_taken(first: Way) -> None:
+    with a_sandbox(ways=[first, a_way("wasm"), a_way("landlock")]) as sandbox:
+        assert sandbox.way is None
+        assert isinstance(await sandbox.run(Code("1", None, None)), Answer)
+        assert sandbox.way == "wasm"
+
+
+async def test_the_way_that_was_taken_is_kept() -> None:
+    absent = Absent()
+    with a_sandbox(ways=[absent, a_way("landlock")]) as sandbox:
+        for _ in range(2):
+            assert isinstance(await sandbox.run(Code("1", None, None)), Answer)
+    assert absent.asked == 1
+
+
+async def test_where_no_way_is_there_each_says_why_and_is_asked_again() -> None:
+    absent = Absent()
+    with a_sandbox(ways=[absent, absent]) as sandbox:
+        for times in (2, 4):
+            ran = await sandbox.run(Code("1", None, None))
+            assert isinstance(ran, Refusal) and ran.code == "sandbox_unavailable"
+            assert ran.detail.count("absent: an old kernel") == 2 and absent.asked == times
 
 
 async def test_where_there_is_no_sandbox_it_is_refused_with_the_reason(

@@ -5,8 +5,9 @@ one JSON document on its standard input; its report is one line of JSON on its s
 after it the answer of the code as it came. It keeps one sandbox, once, and dies with its parent; the
 sandbox dies with it.
 
-What closes the sandbox is sandlock: Landlock for files and for TCP, seccomp for all the rest. The
-code has no file but Python's own library, no network, no other process, and no second one.
+What closes the sandbox is one of two. Sandlock: Landlock for files and for TCP, seccomp for all the
+rest; the code has no file but Python's own library, no network, no other process, and no second one.
+Or WebAssembly: the code is in an engine that has none of these to give.
 """
 
 import ctypes
@@ -14,13 +15,15 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 import threading
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 PR_SET_PDEATHSIG = 1
 NICE = 19  # foreign code goes behind the program's own work
 PIECE = 65_536
+BEGUN = b"begun"  # what an engine says when all is closed
 FILE_BYTES_MAX = (
     256 * 1024 * 1024
 )  # of the interpreter, which is read from memory; foreign code writes none
@@ -42,43 +45,95 @@ def main() -> None:
 
 
 def _die_with_parent() -> None:
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _kept(order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Close a sandbox, run the code, and tell how it ended; `refused` where none can be closed here."""
+    process = _WAYS[order["way"]](order)
+    if isinstance(process, str):
+        return {"ended": "refused", "detail": process}, b""
+    return _Watch(process, order["bounds"]).watched(json.dumps(order["code"]).encode())
+
+
+def _landlocked(order: dict[str, Any]) -> Any:
+    """A process that the kernel has closed, or why there is none."""
     try:
         import sandlock  # noqa: PLC0415 - a missing library is reported, not a crash
     except (ImportError, OSError) as missing:
-        return _refused(f"the sandbox's library is not there: {missing}"), b""
+        return f"the sandbox's library is not there: {missing}"
     try:
         there, needed = sandlock.landlock_abi_version(), sandlock.min_landlock_abi()
         if there < needed:
-            return _refused(f"the kernel has Landlock {there}, and {needed} is needed"), b""
-        bounds = order["bounds"]
-        _bind(bounds)
-        process = _sandbox(sandlock, order).popen(
+            return f"the kernel has Landlock {there}, and {needed} is needed"
+        _bind(order["bounds"])
+        return _sandbox(sandlock, order).popen(
             [order["tree"]["python"], "-I", "-S", "-c", order["inside"]],
             stdin=sandlock.StdioMode.PIPED,
             stdout=sandlock.StdioMode.PIPED,
             stderr=sandlock.StdioMode.PIPED,
         )
     except (sandlock.SandlockError, RuntimeError, ValueError, OSError) as error:
-        return _refused(f"it cannot be closed: {error}"), b""
-    return _Watch(process, bounds).watched(json.dumps(order["code"]).encode())
+        return f"it cannot be closed: {error}"
 
 
-def _refused(why: str) -> dict[str, Any]:
-    return {"ended": "refused", "detail": why}
+def _in_engine(order: dict[str, Any]) -> Any:
+    """A process with an engine, which holds the code in it; or why there is none."""
+    hears, told = os.pipe()
+    given = {name: order[name] for name in ("bounds", "module", "inside")}
+    engine = json.dumps({"do": "run", "told": told, **given})
+    try:
+        _bind(order["bounds"])
+        process = subprocess.Popen(
+            [sys.executable, "-I", order["engine"], engine], env={}, pass_fds=[told],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+    except OSError as error:
+        return f"it cannot be started: {error}"
+    os.close(told)
+    with os.fdopen(hears, "rb") as hearing:
+        word = hearing.read()  # to its end, which comes before any of the code
+    if word == BEGUN:
+        return _Engine(process)
+    process.communicate()
+    return word.decode(errors="replace") or "the engine did not begin"
+
+
+_WAYS = {"landlock": _landlocked, "wasm": _in_engine}
+
+
+class _Ended(NamedTuple):
+    """How a process ended; -1 is neither."""
+
+    exit_code: int
+    signal: int
+
+
+class _Engine:
+    """The process of an engine, as the watch knows processes."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
+
+    def kill(self) -> None:
+        """End it."""
+        self._process.kill()
+
+    def wait(self) -> _Ended:
+        """Its end."""
+        status = self._process.wait()
+        return _Ended(status, -1) if status >= 0 else _Ended(-1, -status)
 
 
 def _bind(bounds: dict[str, Any]) -> None:
     """Bind this process and so the sandbox: time on the processor, rank, half of the processors, no dumps."""
     os.nice(NICE)
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    allowed = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, allowed[len(allowed) // 2 :])  # the others are the program's own
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, allowed[len(allowed) // 2 :])  # the others are the program's own
     resource.setrlimit(resource.RLIMIT_CPU, (bounds["cpu_s"], bounds["cpu_s"] + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES_MAX, FILE_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -121,7 +176,9 @@ class _Watch:
         clock.cancel()
         printed = kept.get("printed", b"").decode(errors="replace")
         ended = self._over or _ended(result)
-        report = {"ended": ended, "code": result.exit_code, "printed": printed}
+        report = {
+            "ended": ended, "code": result.exit_code, "printed": printed, "rss_mb": _rss_mb(),
+        }  # fmt: skip
         return report, kept.get("output", b"")
 
     def _feed(self, order: bytes) -> None:
@@ -154,6 +211,12 @@ def _ended(result: Any) -> str:
     if result.signal < 0:
         return "memory"  # the library ends who asks for more, and says no signal
     return "cpu" if result.signal in (signal.SIGXCPU, signal.SIGKILL) else "signal"
+
+
+def _rss_mb() -> float:
+    """The most memory that the process had, for code that cannot see its own."""
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return round(most / (1024 * 1024 if sys.platform == "darwin" else 1024), 3)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,7 +19,7 @@ import orjson
 from anyio.abc import Process
 
 from perdure.features.code.bounds import CodeBounds
-from perdure.features.code.sandbox.tree import Tree, fell, plant
+from perdure.features.code.sandbox.ways import Landlock, Missing, Wasm, Way
 from perdure.kernel.values import Json
 
 HERE: Final = Path(__file__).parent
@@ -28,6 +29,7 @@ GRACE_S: Final = 1.0  # from the wish that a keeper ends to its end by force
 LATE_S: Final = 10.0  # beyond its own bound, after which a keeper is taken to be stuck
 REPORT_BYTES_MAX: Final = 64 * 1024  # beside the answer and what was printed
 PRINTED_MAX: Final = 10_000  # letters of what was printed that are told
+NONE: Final = "code runs in a sandbox alone, and there is none"
 _BOUND: Final = {
     "cpu": "it took more than {cpu_s} s of a processor",
     "time": "it took longer than {time_s:g} s",
@@ -65,48 +67,48 @@ class Refusal(NamedTuple):
 class Sandbox:
     """Runs code in sandboxes, so many at once; the others wait. Making one starts nothing."""
 
-    def __init__(self, bounds: CodeBounds) -> None:
-        """Keep every piece of code within `bounds`."""
+    def __init__(self, bounds: CodeBounds, ways: Sequence[Way]) -> None:
+        """Keep every piece of code within `bounds`, in the first of `ways` that there is here."""
         self.bounds = bounds
+        self._ways = ways
+        self._chosen: Way | None = None
         self._turn = anyio.Semaphore(bounds.at_once)
-        self._tree: Tree | None = None
+
+    @property
+    def way(self) -> str | None:
+        """How sandboxes are closed here; nobody knows before the first piece of code."""
+        return None if self._chosen is None else self._chosen.name
 
     async def run(self, code: Code) -> Answer | Refusal:
         """Run one piece of code. Cancelled, it leaves no process behind."""
-        order = orjson.dumps(code._asdict())
-        if len(order) > self.bounds.input_bytes:
+        if len(orjson.dumps(code._asdict())) > self.bounds.input_bytes:
             return _over("the code and its input have more than {input_bytes} bytes", self.bounds)
+        whys = []
         async with self._turn:
-            try:
-                tree = await self._planted()
-            except OSError as error:
-                return _unavailable(f"no folder for it can be made: {error.strerror}")
-            return self._read(*await self._kept(self._order(code, tree)))
+            for way in (self._chosen,) if self._chosen else self._ways:
+                try:
+                    said = await self._kept(self._order(code, way, await way.ready()))
+                    ran = self._read(*said)
+                except Missing as missing:
+                    whys.append(f"{way.name}: {missing}")
+                else:
+                    self._chosen = way
+                    return ran
+        return Refusal("sandbox_unavailable", f"{NONE}: {'; '.join(whys)}")
 
     def close(self) -> None:
         """Take away what sandboxes stand on. A later call would make it anew."""
-        tree, self._tree = self._tree, None
-        if tree is not None:
-            fell(tree)
+        for way in self._ways:
+            way.close()
 
-    async def _planted(self) -> Tree:
-        if self._tree is None:
-            planted = await anyio.to_thread.run_sync(plant)
-            if self._tree is None:
-                self._tree = planted
-            else:
-                fell(planted)
-        return self._tree
-
-    def _order(self, code: Code, tree: Tree) -> bytes:
+    def _order(self, code: Code, way: Way, ready: dict[str, Json]) -> bytes:
         bounds = self.bounds
         told = {
             "cpu_s": bounds.cpu_s, "time_s": bounds.time_s, "memory_bytes": bounds.memory_bytes,
             "output_bytes": bounds.output_bytes, "files_open": bounds.files_open,
         }  # fmt: skip
         order = {
-            "inside": INSIDE.read_text(), "bounds": told, "tree": tree._asdict(),
-            "code": code._asdict(),
+            "way": way.name, "inside": INSIDE.read_text(), "bounds": told, "code": code._asdict(), **ready,
         }  # fmt: skip
         return orjson.dumps(order)
 
@@ -151,12 +153,12 @@ class Sandbox:
         except (ValueError, KeyError):
             return Refusal("code_died", "it ended without a word")
         if ended == "refused":
-            return _unavailable(report["detail"])
+            raise Missing(report["detail"])
         if ended in _BOUND:
             return _over(_BOUND[ended], self.bounds, printed)
         if ended != "exited" or not answer:
             return Refusal("code_died", _death(report, printed), printed)
-        return _answer(answer, printed)
+        return _answer(answer, printed, report)
 
 
 async def _told(process: Process, order: bytes) -> None:
@@ -187,10 +189,11 @@ def _death(report: dict[str, Json], printed: str) -> str:
     return f"it ended the interpreter with {how}" + (f": {last}" if last else "")
 
 
-def _answer(written: bytes, printed: str) -> Answer | Refusal:
-    """What the code says, whoever wrote it: only its shape is believed."""
+def _answer(written: bytes, printed: str, report: dict[str, Json]) -> Answer | Refusal:
+    """What the code says in its last line, whoever wrote it: only its shape is believed."""
     try:
-        told = json.loads(written)
+        told = json.loads(written.rpartition(b"\n")[2])
+        told["execution"]["memory_rss_mb"] = told["execution"]["memory_rss_mb"] or report["rss_mb"]
         execution = {name: float(told["execution"][name]) for name in EXECUTION}
         if told["ok"] is True:
             return Answer(told["output"], None, None, execution, printed)
@@ -210,5 +213,6 @@ def _over(why: str, bounds: CodeBounds, printed: str = "") -> Refusal:
     return Refusal("limit_reached", why.format(**facts), printed)
 
 
-def _unavailable(why: str) -> Refusal:
-    return Refusal("sandbox_unavailable", f"code runs in a sandbox alone, and there is none: {why}")
+def sandbox_of(bounds: CodeBounds, folder: Path) -> Sandbox:
+    """A sandbox of the first way that the host has; what is made for it to last lies in `folder`."""
+    return Sandbox(bounds, (Landlock(), Wasm(folder)))
