@@ -43,4 +43,7 @@ def text_of(at: datetime) -> str:
 def time_of(text: str) -> datetime:
     """Read an RFC 3339 time; a text without an offset is taken as UTC. Raises `ValueError`."""
     at = datetime.fromisoformat(text)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError as beyond:  # at the ends of the calendar
+        raise ValueError(f"no time in UTC: {text}") from beyond

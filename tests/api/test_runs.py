@@ -1,10 +1,12 @@
 """Runs over HTTP: the fields that clients read, a list as rich as the detail, and every refusal."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from perdure.api.schemas.runs import RunSummary
+from perdure.clock import SystemClock, text_of
 from tests.support.gateway import Gateway
 
 pytestmark = pytest.mark.anyio
@@ -136,6 +138,34 @@ async def test_a_cancelled_run_says_why(gateway: Gateway) -> None:
     assert (told["error"], told["waiting"]) == ("enough", None)
 
 
+async def test_a_run_says_when_it_is_to_end_and_ends_then(gateway: Gateway) -> None:
+    in_an_hour = text_of(SystemClock().now() + timedelta(hours=1))
+    run_id = await asking(gateway, timeout_s=0.5, deadline=in_an_hour)
+    told = (await gateway.get(f"/runs/{run_id}")).json()
+    deadline = told["deadline"]
+    assert deadline["run_id"] == run_id and deadline["at"] > told["created_at"]
+    assert told["blocked_on"]["deadline"] == deadline["at"]
+    ended = await gateway.until(run_id, "failed")
+    assert ended["error"] == f"deadline_passed: the deadline was {deadline['at']}"
+    assert (ended["deadline"], ended["blocked_on"]) == (deadline, None)
+    RunSummary.model_validate(ended)
+
+
+async def test_a_run_without_a_deadline_says_so(gateway: Gateway) -> None:
+    told = (await gateway.get(f"/runs/{await asking(gateway)}")).json()
+    assert (told["deadline"], told["blocked_on"]["deadline"]) == (None, None)
+
+
+async def test_the_same_key_with_another_deadline_is_another_request(gateway: Gateway) -> None:
+    body = {"flow_id": "ask:main", "timeout_s": 500}
+    first, again, other = [
+        await gateway.post("/runs/start", it, headers={"Idempotency-Key": "k"})
+        for it in (body, body, {**body, "timeout_s": 600})
+    ]
+    assert first.json() == again.json()
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
 async def test_the_inputs_are_told_pin_by_pin(gateway: Gateway) -> None:
     body = {"input_data": {"prompt": "?", "workspace_access_mode": "workspace_only", "other": 1}}
     run_id = await asking(gateway, **body)
@@ -189,6 +219,14 @@ async def test_the_state_can_be_seen_after_any_record(gateway: Gateway) -> None:
         ({"flow_id": "ask:main", "session_id": "s" * 257}, 422, "unfit"),
         ({"flow_id": "ask:main", "thinking": "loud"}, 422, "unfit"),
         ({"flow_id": 5}, 422, "unfit"),
+        ({"flow_id": "ask:main", "deadline": "soon"}, 422, "unfit"),
+        ({"flow_id": "ask:main", "deadline": "2020-01-01T00:00:00Z"}, 422, "unfit"),
+        ({"flow_id": "ask:main", "deadline": "9999-01-01T00:00:00Z"}, 422, "unfit"),
+        ({"flow_id": "ask:main", "deadline": "0001-01-01T00:00:00+10:00"}, 422, "unfit"),
+        ({"flow_id": "ask:main", "deadline": 5}, 422, "unfit"),
+        ({"flow_id": "ask:main", "timeout_s": 0}, 422, "unfit"),
+        ({"flow_id": "ask:main", "timeout_s": "5"}, 422, "unfit"),
+        ({"flow_id": "ask:main", "timeout_s": 1e15}, 422, "unfit"),
     ],
 )
 async def test_a_start_that_cannot_be_is_refused_and_starts_nothing(

@@ -34,6 +34,7 @@ from perdure.kernel.model import (
     Wait,
 )
 from tests.support.branches import Ask, Atom, Branches, Call, Do, Listen, Race, Sleep, Think
+from tests.support.builders import a_deadline
 from tests.support.simulation import Simulation
 
 ATOMS: st.SearchStrategy[Atom] = st.one_of(
@@ -84,13 +85,13 @@ class Lives(RuleBasedStateMachine):
 
     @initialize(
         program=plans(ATOMS | st.just(Call())), child=plans(ATOMS | st.just(Call("grandchild"))),
-        grandchild=plans(ATOMS), begin=st.booleans(),
+        grandchild=plans(ATOMS), begin=st.booleans(), seconds=st.sampled_from([None, 60, 90]),
     )  # fmt: skip
     def be_born(
-        self, program: Branches, child: Branches, grandchild: Branches, begin: bool
-    ) -> None:
+        self, program: Branches, child: Branches, grandchild: Branches, begin: bool, seconds: int | None
+    ) -> None:  # fmt: skip
         self.world.programs = {"child": child, "grandchild": grandchild}
-        self.root = self.world.start(program, begin=begin)
+        self.root = self.world.start(program, begin=begin, deadline=a_deadline(seconds))
 
     def one(self, data: st.DataObject) -> RunId:
         return data.draw(st.sampled_from(sorted(self.world.lives)), label="run")
@@ -118,6 +119,10 @@ class Lives(RuleBasedStateMachine):
         run_id = self.one(data)
         for entry in self.world.due(run_id):
             self.world.deliver(run_id, Due(entry.key, entry.seq))
+
+    @rule()
+    def deadlines_come(self) -> None:
+        self.world.expire()
 
     @rule(
         data=st.data(), event=st.sampled_from([Hold("lunch"), Release(), Told("psst"), Advance()])

@@ -1,13 +1,15 @@
 """One event, one decision, one commit."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from perdure.clock import text_of
 from perdure.ids import BundleSha, Key, RunId
 from perdure.kernel.limits import Limits
-from perdure.kernel.model import Advance, Arrived, Due, Ok, ProgramRef, Status, Told
+from perdure.kernel.model import Advance, Arrived, Deadline, Due, Ok, ProgramRef, Status, Told
 from perdure.kernel.program import Done, Moment, Move, View
 from perdure.runner.drive import drive
 from perdure.runner.hot import Delivery, HotRun
@@ -141,6 +143,15 @@ async def test_a_long_fold_lets_others_go_on_and_a_cancel_wins(tmp_path: Path) -
         cancelled = await on_stage.until(run_id, Status.CANCELLED)
         assert cancelled.error == "too long"
         assert await on_stage.settled(told) == "applied"
+
+
+async def test_a_deadline_wins_over_a_long_fold(tmp_path: Path) -> None:
+    async with running(tmp_path, a_stage(Endless(), config={"slice_s": 0.0})) as on_stage:
+        soon = text_of(on_stage.stage.clock.now() + timedelta(seconds=0.05))
+        deadline = Deadline(soon, RunId("above"))
+        run_id = await on_stage.start(limits=Limits(moves_max=10**9), deadline=deadline)
+        ended = await on_stage.until(run_id, Status.FAILED)
+        assert (ended.error or "").startswith("deadline_passed: the deadline of run above")
 
 
 async def test_an_outcome_is_kept_when_others_are_always_faster(tmp_path: Path) -> None:

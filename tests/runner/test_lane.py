@@ -13,7 +13,7 @@ from perdure.kernel.program import Move
 from perdure.runner.hot import Delivery
 from perdure.runner.lane import FENCED_KEPT, LEASE_SHARE, TAKEN_KEPT, Lane
 from perdure.stores.runs import Committed, Loaded
-from tests.support.builders import a_run_id, a_timer
+from tests.support.builders import a_deadline, a_run_id, a_timer
 from tests.support.clock import START, FakeClock
 from tests.support.driving import Driven
 from tests.support.running import Stage, running
@@ -144,6 +144,29 @@ async def test_runs_are_loaded_together_and_what_is_not_there_is_not_kept(tmp_pa
             assert hot.run is not None and nobody.run is None
             assert len(lane.hot.active()) == 2
         assert lane.hot.active() == () and lane.hot.known(RunId("nobody")) is None
+
+
+async def test_whatever_brings_a_run_into_hand_tells_the_timers_of_its_deadline(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, Stage(clock=FakeClock(), serves=False)) as on_stage:
+        deadline = a_deadline(60)
+        assert deadline is not None
+        run_id = await on_stage.start(deadline=deadline)
+        assert on_stage.lane.next_due == deadline.at, "a birth of this process"
+        lane = Lane(on_stage.runtime, on_stage.runner.config)
+        with lane.hot.using(run_id):
+            await lane.fetch([run_id])
+        assert lane.next_due == deadline.at, "a run that was elsewhere"
+
+
+async def test_nothing_is_to_begin_behind_a_deadline(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with running(tmp_path, Stage(clock=clock, serves=False)) as on_stage:
+        birth = on_stage.birth(deadline=a_deadline(60))
+        assert not on_stage.lane.is_fenced(birth)
+        clock.advance(60)
+        assert on_stage.lane.is_fenced(birth) and not on_stage.lane.is_fenced(on_stage.birth())
 
 
 async def test_a_fence_stands_before_all_that_is_below_a_run(tmp_path: Path) -> None:

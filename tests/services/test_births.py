@@ -1,14 +1,17 @@
 """What a run is born with: a cell for each input, what is known beside them, and nothing forged."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from perdure.clock import text_of
 from perdure.errors import Unfit
 from perdure.ids import RunId
 from perdure.kernel.limits import Limits
-from perdure.kernel.model import ProgramRef
+from perdure.kernel.model import Deadline, ProgramRef
 from perdure.services.births import (
+    DEADLINE_S_MAX,
     LIMITS_DEFAULT,
     PROMPT_LETTERS_MAX,
     Chosen,
@@ -16,9 +19,11 @@ from perdure.services.births import (
     artifacts_in,
     birth_of,
     cells_of,
+    deadline_of,
     inputs_of,
     prompt_of,
 )
+from tests.support.clock import START
 
 CHOSEN = Chosen(ProgramRef("flow", None, "main"), "kit@1.0.0:main")
 AT = "2026-01-01T00:00:00.000000+00:00"
@@ -115,3 +120,36 @@ def test_promise_67_a_workspace_refuses_roots_of_the_machine(name: str, path: st
 )
 def test_a_workspace_takes_what_lies_in_it(path: Any) -> None:
     assert cells(workspace_root=path)["in/workspace_root"] == path
+
+
+def later(seconds: float) -> str:
+    return text_of(START + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("deadline", "timeout_s", "seconds"),
+    [(later(60), None, 60), (None, 60, 60), (later(60), 90.5, 60), (later(60), 0.5, 0.5),
+     (None, DEADLINE_S_MAX, DEADLINE_S_MAX), (None, None, None)],
+)  # fmt: skip
+def test_a_deadline_is_the_earlier_of_a_time_and_a_length(
+    deadline: str | None, timeout_s: float | None, seconds: float | None
+) -> None:
+    request = StartRequest({}, deadline=deadline, timeout_s=timeout_s)
+    expected = None if seconds is None else Deadline(later(seconds), RunId("r"))
+    assert deadline_of(request, RunId("r"), START) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("deadline", later(0)), ("deadline", later(-60)), ("deadline", later(DEADLINE_S_MAX + 1)),
+     ("timeout_s", DEADLINE_S_MAX + 1), ("timeout_s", 1e300), ("timeout_s", 0.0000001), ("timeout_s", -1)],
+)  # fmt: skip
+def test_a_deadline_that_has_passed_or_is_too_far_ahead_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(Unfit, match=name) as refused:
+        deadline_of(StartRequest({})._replace(**{name: value}), RunId("r"), START)
+    assert refused.value.facts == {"field": name}
+
+
+def test_a_request_without_a_deadline_is_the_one_that_it_was_before_there_were_any() -> None:
+    assert not {"deadline", "timeout_s"} & set(StartRequest({}).body())
+    assert StartRequest({}, timeout_s=5).body()["timeout_s"] == 5

@@ -13,8 +13,8 @@ import orjson
 import pytest
 
 from perdure.errors import RunExists, RunNotFound, Unfit
-from perdure.ids import RunId, is_run_id
-from perdure.kernel.model import Status
+from perdure.ids import RunId, is_run_id, new_id
+from perdure.kernel.model import Deadline, Status
 from perdure.kernel.values import Json
 from perdure.registry.registry import registry_of
 from perdure.runtimes.context import RuntimeContext
@@ -25,7 +25,7 @@ from perdure.services.replays import replay
 from perdure.stores.runs import Loaded, RunQuery
 from tests.support.branches import Ask, Branches, Call, Do, Sleep
 from tests.support.planes import DATABASES, a_store
-from tests.support.running import Acted, Running, Stage, always, running
+from tests.support.running import FAR, Acted, Running, Stage, always, running
 
 pytestmark = pytest.mark.anyio
 SCRIPTS: dict[str, Any] = {
@@ -45,7 +45,7 @@ async def here(tmp_path: Path) -> AsyncIterator[Running]:
 async def lived(stage: Running) -> RunId:
     """A run with a child, an answer, a time, a large input and an artifact, that has ended."""
     cells: dict[str, Json] = {"in/large": "x" * 200_000, "in/small": 1}
-    run_id = await stage.start(cells=cells)
+    run_id = await stage.start(cells=cells, deadline=Deadline(FAR, RunId(new_id())))
     await stage.until_so(run_id, lambda one: one.waiting is not None and one.waiting["wait_key"] == "q")  # fmt: skip
     await stage.plane.artifacts.put(b"kept", owner=run_id, content_type="text/plain", at="2026")
     await stage.settled(await stage.send(run_id, "resume", "q", {"response": "yes"}))  # type: ignore[arg-type]  # a key is text
@@ -79,6 +79,8 @@ async def test_a_run_is_taken_in_verified_and_replayed_on_either_store(
         again = await take_in(there, io.BytesIO(content))
         assert not any(one.new for one in again), "twice is as good as once"
         assert (await packed(there, run_id)) == content
+        header = await there.plane.runs.header(run_id)
+        assert header.birth.deadline is not None and header.birth.deadline.at == FAR
         assert await there.plane.next_due() is None
 
 
@@ -212,7 +214,7 @@ def places(told: Json, path: tuple[Any, ...] = ()) -> list[list[Any]]:
 async def test_what_a_forger_writes_is_refused_or_harmless(
     here: Running, tmp_path: Path, database: Any
 ) -> None:
-    run_id = await here.start("asks")
+    run_id = await here.start("asks", deadline=Deadline(FAR, RunId(new_id())))
     await here.until(run_id, Status.WAITING)
     content = await packed(here.runtime, run_id)
     with ZipFile(io.BytesIO(content)) as zipped:

@@ -25,7 +25,7 @@ from perdure.kernel.model import (
 from perdure.stores.inbox import Message
 from perdure.stores.runs import Commit, Receipt, Request
 from tests.support.branches import Ask, Branches, Call, Do, Listen, Race, Sleep, Think
-from tests.support.builders import AT, a_birth, a_run_id
+from tests.support.builders import AT, a_birth, a_deadline, a_run_id
 from tests.support.driving import Driven, a_driven_run
 from tests.support.planes import Store
 
@@ -50,6 +50,13 @@ async def test_a_birth_is_a_run_with_its_inputs_and_no_record(store: Store) -> N
     assert receipt.records == ()
     await loaded_equal(store, driven)
     assert await store.plane.runs.state(driven.id, 0) == {"in/text": "hello", "in/none": None}
+
+
+async def test_a_deadline_comes_back_with_its_run_and_with_what_lists_show(store: Store) -> None:
+    program = Branches((Ask(),))
+    driven = await a_driven_run(store.plane, program, deadline=a_deadline(60, of="above"))
+    await loaded_equal(store, driven)
+    assert (await store.plane.runs.header(driven.id)).birth == driven.run.birth
 
 
 async def test_a_run_comes_back_as_it_was_decided(store: Store) -> None:

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from perdure.clock import text_of
-from perdure.kernel.model import Cancel, Hold, Release
-from perdure.stores.waits import DueWait
+from perdure.kernel.model import Cancel, Expired, Hold, Release
+from perdure.stores.waits import DueWait, Overdue
 from tests.support.branches import Ask, Branches, Listen, Sleep
+from tests.support.builders import a_deadline
 from tests.support.clock import START
-from tests.support.driving import a_driven_run
+from tests.support.driving import Driven, a_driven_run
 from tests.support.planes import Store
 
 pytestmark = pytest.mark.anyio
@@ -81,3 +82,49 @@ async def test_who_decided_is_kept_with_the_wait(store: Store) -> None:
     assert [(who, seq, bool(empty)) for who, seq, empty in rows] == [
         ("alice", driven.run.seq, True)
     ]
+
+
+async def limited(store: Store, name: str, seconds: float) -> Driven:
+    """A run that waits for an answer, and has so long to live."""
+    deadline = a_deadline(seconds)
+    return await a_driven_run(store.plane, Branches((Ask(),)), name, deadline=deadline)
+
+
+async def test_deadlines_come_earliest_first_and_none_early(store: Store) -> None:
+    late, soon = await limited(store, "late", 30), await limited(store, "soon", 10)
+    await a_driven_run(store.plane, Branches((Ask(),)), "free")
+    waits = store.plane.waits
+    assert await waits.next_deadline() == after(10)
+    assert await waits.next_deadline(after=after(10)) == after(30)
+    assert await waits.next_deadline(after=after(30)) is None
+    assert await waits.overdue(now=after(9.999999), limit=9) == []
+    assert await waits.overdue(now=after(10), limit=9) == [Overdue(soon.id, after(10))]
+    assert [it.run_id for it in await waits.overdue(now=after(99), limit=9)] == [soon.id, late.id]
+    assert await waits.next_due() is None, "no wait comes due of it"
+
+
+async def test_pages_of_deadlines_have_no_gap_and_no_repeat(store: Store) -> None:
+    for n in range(7):
+        await limited(store, f"run {n}", 5 + n % 2)
+    seen: list[Overdue] = []
+    while page := await store.plane.waits.overdue(
+        now=after(9), limit=3, after=seen[-1] if seen else None
+    ):
+        seen += page
+    assert len(seen) == len({it.run_id for it in seen}) == 7
+    assert [it.deadline for it in seen] == sorted(it.deadline for it in seen)
+
+
+async def test_a_hold_hides_no_deadline_and_an_end_takes_it_away(store: Store) -> None:
+    held, ended, unbegun = await limited(store, "a", 5), await limited(store, "b", 5), Driven(store.plane, Branches((Ask(),)))  # fmt: skip
+    await unbegun.bear("c", deadline=a_deadline(5))
+    await held.deliver(Hold())
+    await ended.answer("0.0")
+    found = await store.plane.waits.overdue(now=after(5), limit=9)
+    assert {it.run_id for it in found} == {held.id, unbegun.id}
+    held.clock.advance(5)
+    await held.deliver(Expired(after(5)))
+    assert await store.plane.waits.overdue(now=after(5), limit=9) == [Overdue(unbegun.id, after(5))]
+    unbegun.clock.advance(5)
+    await unbegun.deliver(Expired(after(5)))
+    assert await store.plane.waits.next_deadline() is None

@@ -1,7 +1,7 @@
 """Runs, effects and waits in one line: each builder fills in what a test does not care about."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from perdure.clock import text_of
@@ -9,6 +9,7 @@ from perdure.ids import Key, RunId, SessionId, StepId, derived_id
 from perdure.kernel.limits import Limits
 from perdure.kernel.model import (
     Birth,
+    Deadline,
     Effect,
     EffectClass,
     Open,
@@ -42,6 +43,13 @@ def a_birth(name: str = "run", **changes: Any) -> Birth:
         session_id=SessionId("session"),
     )
     return birth._replace(**changes)
+
+
+def a_deadline(seconds: float | None, of: str = "run") -> Deadline | None:
+    """The deadline so long after the clock's start that was given to the run `of`; none for `None`."""
+    if seconds is None:
+        return None
+    return Deadline(text_of(START + timedelta(seconds=seconds)), a_run_id(of))
 
 
 def a_run(

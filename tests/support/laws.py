@@ -16,6 +16,7 @@ from perdure.kernel.model import (
     Due,
     Effect,
     Event,
+    Expired,
     Fault,
     Hold,
     Ok,
@@ -143,6 +144,9 @@ def check_relatives(life: Life, event: Event, decision: Decision) -> None:
         assert child.run.id in steps | {derived_id(birth.id, it) for it in life.program.named}
         assert child.run.birth.parent_id == birth.id
         assert child.run.birth.depth == birth.depth + 1 <= birth.limits.depth_max
+        if birth.deadline is not None:
+            assert child.run.birth.deadline is not None
+            assert child.run.birth.deadline.at <= birth.deadline.at
     told = [send for send in decision.sends if send.kind == "child"]
     if life.run.status in TERMINAL and birth.parent_key is not None:
         (end,) = told
@@ -176,16 +180,15 @@ def check_orphans(life: Life, event: Event, decision: Decision) -> None:
     }
     beside = {
         RunId(name.removeprefix(BESIDE)) for name in life.cells if name.startswith(BESIDE)
-    }  # children that nobody waits for: told of a cancel of the run, and of nothing else
-    assert beside <= cancelled or not isinstance(event, Cancel)
-    assert cancelled <= gone | unwanted | waited_for | (
-        beside if isinstance(event, Cancel) else set()
-    )
+    }  # children that nobody waits for: told of a cancel of the run or of its deadline, and of nothing else
+    is_end = isinstance(event, Cancel | Expired)
+    assert beside <= cancelled or not is_end
+    assert cancelled <= gone | unwanted | waited_for | (beside if is_end else set())
 
 
 def check_silence(before: Run, event: Event, asked: int) -> None:
     """A program is asked nothing while its run is held, has not begun, or is being ended."""
-    if isinstance(event, Cancel | Fault | Hold):
+    if isinstance(event, Cancel | Expired | Fault | Hold):
         assert asked == 0
     elif before.held is not None and not isinstance(event, Release):
         assert asked == 0, "nothing is asked while held"
@@ -229,7 +232,7 @@ def bound(event: Event, before: Run) -> Event:
 def sample_events(before: Run) -> list[Event]:
     """One event of every kind, about everything that was open."""
     events: list[Event] = [
-        Advance(), Cancel(), Hold(), Release(), Told("late"), Fault("late"),
+        Advance(), Cancel(), Expired(before.updated_at), Hold(), Release(), Told("late"), Fault("late"),
     ]  # fmt: skip
     for key, entry in before.open.items():
         events += [

@@ -7,12 +7,14 @@ the laws of `tests/support/laws.py`.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
+from perdure.clock import text_of
 from perdure.ids import Key, RunId
 from perdure.kernel.decide import decide
 from perdure.kernel.draft import born
-from perdure.kernel.limits import Limits
 from perdure.kernel.model import (
+    TERMINAL,
     Advance,
     Answered,
     Arrived,
@@ -23,6 +25,7 @@ from perdure.kernel.model import (
     Due,
     Effect,
     Event,
+    Expired,
     Failed,
     Hold,
     Ok,
@@ -60,10 +63,10 @@ class Simulation:
 
     def start(
         self, program: Program, *, name: str = "run", cells: Cells | None = None,
-        limits: Limits | None = None, begin: bool = True,
+        begin: bool = True, **changes: Any,
     ) -> RunId:  # fmt: skip
-        """Give birth to a run, and begin it unless told not to."""
-        birth = a_birth(name) if limits is None else a_birth(name, limits=limits)
+        """Give birth to a run, and begin it unless told not to; `changes` are of its birth."""
+        birth = a_birth(name, **changes)
         self._be_born(birth, cells or {}, program)
         if begin:
             self.deliver(birth.id, Advance())
@@ -147,6 +150,14 @@ class Simulation:
         assert isinstance(what, Wait)
         assert what.until is not None
         self.clock.set(max(self.clock.now(), what.until))
+
+    def expire(self) -> None:
+        """Tell every run whose deadline has come, as a look at the store finds them."""
+        now = text_of(self.clock.now())
+        for life in tuple(self.lives.values()):
+            deadline = life.run.birth.deadline
+            if deadline is not None and deadline.at <= now and life.run.status not in TERMINAL:
+                self.deliver(life.run.id, Expired(deadline.at))
 
     # --- messages between runs ---------------------------------------------------------------
 

@@ -8,7 +8,8 @@ import orjson
 
 from perdure.errors import NotJson
 from perdure.kernel.limits import INTEGER_MAX
-from perdure.kernel.values import Json, fault_of
+from perdure.kernel.values import Json
+from perdure.stores.values import fault_of
 
 KEYS_MAX: Final = 4_096  # members of one object
 

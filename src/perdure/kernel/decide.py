@@ -8,15 +8,16 @@ done here; a store commits the decision whole or not at all, and others deliver 
 
 There are four kinds of event. `Advance` begins a run. `Arrived`, `Answered` and `Due` close an
 open key, and whoever brings one names the key: a key that is not open (any more) changes
-nothing, so that delivering twice is as good as once. `Cancel`, `Hold` and `Release` are about
-the run as a whole. `Told` is a word for the program.
+nothing, so that delivering twice is as good as once. `Cancel`, `Expired`, `Hold` and `Release` are
+about the run as a whole. `Told` is a word for the program.
 
 Whenever a key has closed, the **program** is asked for its next move, and asked again while its
 moves are pure: such moves fold into one decision and leave one record. A fold ends with an
 effect, a wait, a child, an end, or with `limits.moves_max`, never by the clock.
 
 A run under a hold records what arrives and asks its program nothing; what it would have been
-asked waits in cells named `rt/held/…` until the release. A run that has ended stays as it is.
+asked waits in cells named `rt/held/…` until the release. A run whose deadline has come ends, held
+or not, and all below it. A run that has ended stays as it is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,6 +40,7 @@ from perdure.kernel.model import (
     Effect,
     EffectClass,
     Event,
+    Expired,
     Failed,
     Fault,
     Held,
@@ -98,14 +100,16 @@ def ignored(run: Run, why: str) -> Decision:
 
 
 def _of_the_run(
-    draft: Draft, program: Program, event: Advance | Cancel | Hold | Release | Told | Fault
-) -> Decision | Fold:
+    draft: Draft, program: Program, event: Advance | Cancel | Expired | Hold | Release | Told | Fault
+) -> Decision | Fold:  # fmt: skip
     """Decide what concerns the run as a whole and no key of it."""
     match event:
         case Advance():
             return _advance(draft, program, event)
         case Cancel(reason=reason):
-            return draft.cancel(reason)
+            return draft.expire() or draft.cancel(reason)  # whichever is heard first
+        case Expired():
+            return draft.expire() or ignored(draft.run, "its deadline has not come")
         case Hold(reason=reason):
             draft.tell_of("hold", reason)
             return _hold(draft, reason)

@@ -10,6 +10,7 @@ from perdure.clock import text_of
 from perdure.ids import Key, RunId, StepId, derived_id, step_id_of
 from perdure.kernel.model import (
     Birth,
+    Deadline,
     Decision,
     Effect,
     Failed,
@@ -184,12 +185,16 @@ class Draft:
             self._step(step_id, start.node_id, "completed", self.now, self.now, effect,
                        {"sub_run_id": child_id}, key=again)  # fmt: skip
             self.cells.pending[f"{BESIDE}{child_id}"] = True
+        deadline = birth.deadline
+        if start.deadline is not None and (deadline is None or start.deadline < deadline.at):
+            deadline = Deadline(start.deadline, child_id)
         child = Birth(
             id=child_id, workflow_id=start.workflow_id, program=start.program, created_at=self.now,
             root_id=birth.root_id, session_id=start.session_id or birth.session_id, actor_id=birth.actor_id,
             parent_id=birth.id, parent_key=key if start.wait else None, depth=birth.depth + 1,
             lifecycle=birth.lifecycle, limits=start.limits or birth.limits,
             forked_from=start.forked_from, guard=birth.guard,
+            deadline=deadline,
         )  # fmt: skip
         self.births += (born(child, start.cells),)
 
@@ -268,6 +273,17 @@ class Draft:
         """End the run at somebody's word, and with it every child; of an end of its own only those it waits for."""
         self._tell_beside("cancel", {"reason": reason})
         return self._closed(Status.CANCELLED, reason or "Cancelled", None)
+
+    def expire(self) -> Decision | None:
+        """End the run at its deadline, and as a cancel does every child; `None` where that has not come."""
+        deadline = self.birth.deadline
+        if deadline is None or deadline.at > self.now:
+            return None
+        self.tell_of("expired", deadline.at)
+        whose = "" if deadline.of == self.birth.id else f" of run {deadline.of}, which is above it,"
+        end = Fail("deadline_passed", f"the deadline{whose} was {deadline.at}")
+        self._tell_beside("cancel", {"reason": error_text(*end)})
+        return self.end(end)
 
     def _closed(self, status: Status, error: str | None, output: Json) -> Decision:
         for entry in tuple(self.open.values()):

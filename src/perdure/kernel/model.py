@@ -112,6 +112,16 @@ class Point(NamedTuple):
     seq: int
 
 
+class Deadline(NamedTuple):
+    """The time at which a run ends, whatever it does then; `of` is the run that it was given to.
+
+    Times as records write them come in the order of their texts, so deadlines do as well.
+    """
+
+    at: str
+    of: RunId
+
+
 class Start(NamedTuple):
     """A child to be born in the same commit. With `wait` the run goes on when the child has ended.
 
@@ -130,6 +140,7 @@ class Start(NamedTuple):
     identity: str | None = None
     limits: Limits | None = None  # else those of its parent
     forked_from: Point | None = None
+    deadline: str | None = None  # a time; that of its parent, where it is earlier, goes before it
 
 
 class Note(NamedTuple):
@@ -208,6 +219,12 @@ class Cancel(NamedTuple):
     reason: str = ""
 
 
+class Expired(NamedTuple):
+    """The deadline of the run has come: the time that it was, so that a look knows what it has brought."""
+
+    at: str
+
+
 class Hold(NamedTuple):
     """Ask the program nothing more until `Release`."""
 
@@ -231,7 +248,7 @@ class Fault(NamedTuple):
     detail: str = ""
 
 
-Event = Advance | Arrived | Answered | Due | Cancel | Hold | Release | Told | Fault
+Event = Advance | Arrived | Answered | Due | Cancel | Expired | Hold | Release | Told | Fault
 
 
 # --- a run -------------------------------------------------------------------------------------
@@ -255,6 +272,7 @@ class Birth(NamedTuple):
     limits: Limits = Limits()
     forked_from: Point | None = None
     guard: Guard | None = None  # of a fork, and of the children that it bears
+    deadline: Deadline | None = None  # no later than that of any run above
 
 
 class Open(NamedTuple):

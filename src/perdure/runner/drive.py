@@ -23,6 +23,7 @@ from perdure.kernel.model import (
     Cancel,
     Decision,
     Event,
+    Expired,
     Fault,
     Hold,
     Release,
@@ -44,6 +45,8 @@ class _Silent:
 
 
 _SILENT: Final[Program] = _Silent()
+_ENDS: Final = (Cancel, Expired)
+_ASKS_NOBODY: Final = (*_ENDS, Hold, Fault)
 
 
 async def drive(lane: Lane, hot: HotRun, delivery: Delivery) -> Decision | None:
@@ -62,7 +65,7 @@ async def drive(lane: Lane, hot: HotRun, delivery: Delivery) -> Decision | None:
         asked = _asked(lane, hot, run, hot.program or await _program(lane, hot, run, event), event)
         decision = asked if isinstance(asked, Decision) else await _on(lane, hot, run, event, asked)
         if decision is None:
-            hot.queue.insert(1, delivery)  # behind the cancel that came in between
+            hot.queue.insert(1, delivery)  # behind the end that came in between
             return None
         if not decision.applied and (kept is None or _is_final(run, event)):
             await _settle(lane, delivery, decision.disposition)
@@ -91,7 +94,7 @@ async def _load(lane: Lane, hot: HotRun) -> Run | None:
     loaded = (await lane.loads.load([hot.id])).get(hot.id)
     if loaded is None:
         return None
-    hot.take(loaded)
+    lane.take(hot, loaded)
     return loaded.run
 
 
@@ -114,7 +117,7 @@ def _gone_wrong(lane: Lane, hot: HotRun, run: Run, contained: containing) -> Dec
 
 
 async def _on(lane: Lane, hot: HotRun, run: Run, event: Event, fold: Fold) -> Decision | None:
-    """Let a long fold block nobody, and give it up, with `None`, where a cancel waits behind it."""
+    """Let a long fold block nobody, and give it up, with `None`, where an end waits behind it."""
     clock = lane.runtime.clock
     sliced_at = clock.monotonic()
     with containing("program", run_id=hot.id) as contained:
@@ -123,16 +126,16 @@ async def _on(lane: Lane, hot: HotRun, run: Run, event: Event, fold: Fold) -> De
             if clock.monotonic() - sliced_at >= lane.config.slice_s:
                 await anyio.lowlevel.checkpoint()
                 sliced_at = clock.monotonic()
-                if _cancel_first(hot, event):
+                if _end_first(hot, event):
                     return None
         return decided
     return _gone_wrong(lane, hot, run, contained)
 
 
-def _cancel_first(hot: HotRun, event: Event) -> bool:
-    """Whether a cancel waits behind this event; it is then the next to come."""
-    waiting = next((one for one in hot.queue if isinstance(one.event, Cancel)), None)
-    if waiting is None or isinstance(event, Cancel):
+def _end_first(hot: HotRun, event: Event) -> bool:
+    """Whether a cancel or the deadline waits behind this event; it is then the next to come."""
+    waiting = next((one for one in hot.queue if isinstance(one.event, _ENDS)), None)
+    if waiting is None or isinstance(event, _ENDS):
         return False
     hot.queue.remove(waiting)
     hot.queue.appendleft(waiting)
@@ -141,7 +144,7 @@ def _cancel_first(hot: HotRun, event: Event) -> bool:
 
 async def _program(lane: Lane, hot: HotRun, run: Run, event: Event) -> Program | Fault:
     """The run's program, made where it is to be asked, or why it cannot be."""
-    if run.status in TERMINAL or isinstance(event, Cancel | Hold | Fault):
+    if run.status in TERMINAL or isinstance(event, _ASKS_NOBODY):
         return _SILENT
     if run.held is not None and not isinstance(event, Release):
         return _SILENT

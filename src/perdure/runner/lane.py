@@ -16,6 +16,7 @@ from perdure.kernel.model import (
     Decision,
     Due,
     Event,
+    Expired,
     Open,
     Run,
     Send,
@@ -111,7 +112,7 @@ class Lane:
                 del self._delivered[next(iter(self._delivered))]
         hot = self.hot.at_hand(run_id)
         delivery = Delivery(event, taken)
-        if isinstance(event, Due) and delivery in hot.queue:
+        if isinstance(event, Due | Expired) and delivery in hot.queue:
             return
         hot.queue.append(delivery)
         self.want(hot)
@@ -146,7 +147,17 @@ class Lane:
             for run_id in (it for it in cold if it in found):
                 hot = self.hot.at_hand(run_id)
                 if hot.run is None and not hot.driving:
-                    hot.take(found[run_id])
+                    self.take(hot, found[run_id])
+
+    def take(self, hot: HotRun, loaded: Loaded) -> None:
+        """Have a run in hand as the store has it, and the timers know when it is to end.
+
+        A deadline that has passed is theirs already, or will be at their next look.
+        """
+        hot.take(loaded)
+        deadline = loaded.run.birth.deadline
+        if deadline is not None and deadline.at > self.now():
+            self.due_at(deadline.at)
 
     async def bring(self, events: Sequence[tuple[RunId, Event, str | None]]) -> None:
         """Deliver events to runs that are loaded all at once."""
@@ -208,7 +219,7 @@ class Lane:
         """Begin a run that this process has just born; what it was born with is at hand."""
         hot = self.hot.at_hand(birth.run.id)
         if hot.run is None and not hot.driving:
-            hot.take(Loaded(birth.run, dict(birth.writes), bytes_since=0, snapshot_bytes=0))
+            self.take(hot, Loaded(birth.run, dict(birth.writes), bytes_since=0, snapshot_bytes=0))
         self.deliver(birth.run.id, Advance())
 
     def _pass_on(self, send: Send) -> None:
@@ -230,7 +241,9 @@ class Lane:
             del self._fenced[next(iter(self._fenced))]
 
     def is_fenced(self, birth: Birth) -> bool:
-        """Whether a run, or one above it as far as they are in hand, is behind a fence."""
+        """Whether a run, or one above it as far as they are in hand, is behind a fence: a cancel, or its deadline."""
+        if birth.deadline is not None and birth.deadline.at <= self.now():
+            return True
         if not self._fenced:
             return False
         above: Birth | None = birth

@@ -9,7 +9,7 @@ import anyio
 
 from perdure.clock import text_of
 from perdure.kernel.model import Arrived, EffectClass, Failed, Ok, Outcome, Run, Unknown
-from perdure.kernel.values import Json, fault_of
+from perdure.kernel.values import Json
 from perdure.registry.effects import Delta, EffectContext, EffectKind
 from perdure.registry.guarded import outcome_of
 from perdure.runner.eager import Begun
@@ -19,6 +19,7 @@ from perdure.runner.retry import Again, after, attempt_of, summed
 from perdure.runner.supervise import containing
 from perdure.stores.endpoints import NOWHERE
 from perdure.stores.outbox import Pending
+from perdure.stores.values import fault_of
 
 _NEVER_TWICE: Final = frozenset({EffectClass.ONCE, EffectClass.COMPENSABLE})
 _chance = Random()  # spreads retries; nothing durable depends on it

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from perdure.clock import text_of
 from perdure.errors import Unfit
 from perdure.ids import ArtifactId, RunId, SessionId
 from perdure.kernel.limits import Limits
-from perdure.kernel.model import Birth, ProgramRef
+from perdure.kernel.model import Birth, Deadline, ProgramRef
 from perdure.kernel.values import Json
 
 PROMPT_LETTERS_MAX: Final = 1_000  # of the prompt that lists search; the inputs keep it whole
+DEADLINE_S_MAX: Final = 3_660 * 86_400  # ahead: ten years
 PROMPT_PINS: Final = ("prompt", "message", "request", "task")
 RUNTIME_PINS: Final = ("provider", "model")
 RUNTIME, LIMITS, LIFECYCLE = "_runtime", "_limits", "_run_lifecycle"
@@ -46,10 +49,16 @@ class StartRequest(NamedTuple):
     thinking: str | bool | None = None
     lifecycle: Json = None
     key: str | None = None
+    deadline: str | None = None  # a time, as records write it
+    timeout_s: float | None = None  # from the birth on; the earlier of the two counts
 
     def body(self) -> dict[str, Json]:
-        """What must be the same in a repeat under the same key."""
-        return self._replace(key=None)._asdict()
+        """What must be the same in a repeat under the same key, which may come from before there were deadlines."""
+        body = self._replace(key=None)._asdict()
+        for name in ("deadline", "timeout_s"):
+            if body[name] is None:
+                del body[name]
+        return body
 
 
 class Chosen(NamedTuple):
@@ -74,6 +83,26 @@ def birth_of(
         prompt=prompt_of(request.input_data),
         limits=limits,
     )
+
+
+def deadline_of(request: StartRequest, run_id: RunId, now: datetime) -> Deadline | None:
+    """When a run that is born now is to end. Raises `Unfit` for a time that has passed, or too far ahead."""
+    latest = text_of(now + timedelta(seconds=DEADLINE_S_MAX))
+    asked = {"deadline": request.deadline, "timeout_s": _after(request.timeout_s, now)}
+    given = {name: at for name, at in asked.items() if at is not None}
+    for name, at in given.items():
+        if at <= text_of(now):
+            raise Unfit(f"{name}: the run would have to end before it begins.", field=name)
+        if at > latest:
+            raise Unfit(f"{name}: at most {DEADLINE_S_MAX} seconds ahead.", field=name)
+    return Deadline(min(given.values()), run_id) if given else None
+
+
+def _after(seconds: float | None, now: datetime) -> str | None:
+    """The time so long after now; of what is beyond the bound, one that is beyond it as well."""
+    if seconds is None:
+        return None
+    return text_of(now + timedelta(seconds=min(seconds, 2 * DEADLINE_S_MAX)))
 
 
 def cells_of(request: StartRequest) -> dict[str, Json]:

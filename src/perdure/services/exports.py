@@ -220,6 +220,7 @@ def _told(header: Header) -> Json:
             **birth._asdict(), "program": list(birth.program), "limits": birth.limits._asdict(),
             "forked_from": None if birth.forked_from is None else list(birth.forked_from),
             "guard": None if birth.guard is None else birth.guard.value,
+            "deadline": None if birth.deadline is None else list(birth.deadline),
         },
         "version": header.version, "status": header.status.value, "node_id": header.node_id,
         "updated_at": header.updated_at, "seq": header.seq, "error": header.error, "output": header.output,

@@ -20,6 +20,7 @@ from perdure.kernel.limits import INTEGER_MAX, Limits
 from perdure.kernel.model import (
     TERMINAL,
     Birth,
+    Deadline,
     Guard,
     Point,
     ProgramRef,
@@ -270,6 +271,9 @@ def _check_header(header: Mapping[str, Json]) -> None:
     if (point := birth["forked_from"]) is not None:
         origin, seq = point
         _check(is_run_id(origin) and _is_count(seq))
+    if (deadline := birth.get("deadline")) is not None:  # of which older files say nothing
+        at, of = deadline
+        _check(_is_time(at) and is_run_id(of))
 
 
 def _adopted(archive: Archive, told: Mapping[str, Json]) -> Adopted:
@@ -294,11 +298,12 @@ def _adopted(archive: Archive, told: Mapping[str, Json]) -> Adopted:
 
 
 def _birth(told: Mapping[str, Json]) -> Birth:
-    guard, point = told["guard"], told["forked_from"]
+    guard, point, deadline = told["guard"], told["forked_from"], told.get("deadline")
     return Birth(**{
         **told,
         "program": ProgramRef(*told["program"]),
         "limits": Limits(**told["limits"]),
         "forked_from": None if point is None else Point(*point),
         "guard": None if guard is None else Guard(guard),
+        "deadline": None if deadline is None else Deadline(*deadline),
     })  # fmt: skip

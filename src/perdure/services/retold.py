@@ -27,6 +27,7 @@ from perdure.kernel.model import (
     Due,
     Effect,
     Event,
+    Expired,
     Failed,
     Fault,
     Held,
@@ -191,4 +192,5 @@ def _due(key: str) -> Due:
 
 _EVENTS: Final[Mapping[str, Callable[..., Event]]] = {
     "due": _due, "hold": Hold, "release": Release, "told": Told, "fault": Fault,
+    "expired": Expired,
 }  # fmt: skip

@@ -32,6 +32,7 @@ from perdure.services.births import (
     artifacts_in,
     birth_of,
     cells_of,
+    deadline_of,
     inputs_of,
 )
 from perdure.services.follow import Steps
@@ -101,8 +102,9 @@ async def checked(runtime: RuntimeContext, request: StartRequest) -> Chosen:
 async def _birth(runtime: RuntimeContext, request: StartRequest) -> tuple[Birth, dict[str, Json]]:
     """The birth that a request asks for, and the cells at seq 0; refused where it could not run."""
     chosen = await checked(runtime, request)
-    at = text_of(runtime.clock.now())
-    return birth_of(request, chosen, RunId(new_id()), at, runtime.run_limits), cells_of(request)
+    now, run_id = runtime.clock.now(), RunId(new_id())
+    birth = birth_of(request, chosen, run_id, text_of(now), runtime.run_limits)
+    return birth._replace(deadline=deadline_of(request, run_id, now)), cells_of(request)
 
 
 def hash_of(body: Json) -> str:

@@ -1,4 +1,4 @@
-"""What runs wait for, by time."""
+"""What runs wait for, by time; and when they are to end, waiting or not."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -15,8 +15,15 @@ class DueWait(NamedTuple):
     due: str
 
 
+class Overdue(NamedTuple):
+    """A run that has not ended and whose deadline has come."""
+
+    run_id: RunId
+    deadline: str
+
+
 class WaitStore(Protocol):
-    """Open waits. They open and close in commits of `RunStore`."""
+    """Open waits, and deadlines of runs. They come and go in commits of `RunStore`."""
 
     async def due(self, *, now: str, limit: int, after: DueWait | None = None) -> Sequence[DueWait]:
         """Open waits of runs that are not held whose time is `now` or before, earliest first."""
@@ -24,4 +31,14 @@ class WaitStore(Protocol):
 
     async def next_due(self, *, after: str | None = None) -> str | None:
         """When the earliest open wait of a run that is not held comes due, of those later than `after`, or `None`."""
+        ...
+
+    async def overdue(
+        self, *, now: str, limit: int, after: Overdue | None = None
+    ) -> Sequence[Overdue]:
+        """Runs that have not ended and whose deadline is `now` or before, earliest first; held ones as well."""
+        ...
+
+    async def next_deadline(self, *, after: str | None = None) -> str | None:
+        """The earliest deadline of a run that has not ended, of those later than `after`, or `None`."""
         ...

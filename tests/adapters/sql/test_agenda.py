@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from perdure.clock import text_of
-from perdure.kernel.model import Hold
+from perdure.kernel.model import Expired, Hold
 from perdure.kernel.program import Program
 from perdure.stores.inbox import Message
 from tests.support.branches import Ask, Branches, Do, Listen, Sleep
-from tests.support.builders import AT
+from tests.support.builders import AT, a_deadline
 from tests.support.clock import START
 from tests.support.driving import LEASED_UNTIL, Driven
 from tests.support.planes import DATABASES, Store, a_store
@@ -67,6 +67,17 @@ async def test_a_held_run_has_nothing_to_do(store: Store) -> None:
     driven = Driven(store.plane, Branches((Sleep(20),)))
     await driven.begin()
     await driven.deliver(Hold())
+    assert await store.plane.next_due() is None
+
+
+async def test_a_deadline_is_something_to_do_of_a_held_run_as_well(store: Store) -> None:
+    driven = Driven(store.plane, Branches((Sleep(90),)))
+    await driven.begin(deadline=a_deadline(60))
+    assert await store.plane.next_due() == at(60)
+    await driven.deliver(Hold())
+    assert await store.plane.next_due() == at(60)
+    driven.clock.advance(60)
+    await driven.deliver(Expired(at(60)))
     assert await store.plane.next_due() is None
 
 

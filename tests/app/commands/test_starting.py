@@ -172,3 +172,8 @@ def test_inputs_that_cannot_be_meant_are_refused(
 ) -> None:
     with pytest.raises(Invalid, match=why):
         inputs_of(prompt, pairs, text)
+
+
+def test_a_run_is_given_so_long(perdure: Perdure, started: ScriptedGateway) -> None:
+    assert perdure("run", "basic-llm", "--timeout", "1.5").code == 0
+    assert started.bodies("/runs/start")[0]["timeout_s"] == 1.5

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.features.models.answer import Answer, BadAnswer, Said, clean, parsed, usage_of
-from perdure.kernel.values import Json, fault_of
+from perdure.kernel.values import Json
+from perdure.stores.values import fault_of
 
 
 def delta(**said: Any) -> dict[str, Json]:

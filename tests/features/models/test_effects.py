@@ -10,9 +10,9 @@ from perdure.clock import SystemClock
 from perdure.features.models.effects import Address, Embedded, llm_call_kind, outcome_of
 from perdure.features.models.settings import ModelsConfig, Provider
 from perdure.kernel.model import Effect, EffectClass, Failed, Ok, Unknown
-from perdure.kernel.values import fault_of
 from perdure.runner.retry import Again, after
 from perdure.stores.http import HttpFailed
+from perdure.stores.values import fault_of
 from tests.support.egress import an_egress
 from tests.support.loopback import Call, Exchange, Loopback, unused_port
 from tests.support.models import Asker, a_question, an_asker, config_for, scripted

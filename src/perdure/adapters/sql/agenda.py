@@ -8,6 +8,7 @@ from perdure.adapters.sql.dialect import Session
 from perdure.adapters.sql.outbox import NEXT_DUE as NEXT_EFFECT
 from perdure.adapters.sql.statements import Sql
 from perdure.adapters.sql.tables import BORN, UNTAKEN, audit_pending, inbox, runs
+from perdure.adapters.sql.waits import NEXT_DEADLINE
 from perdure.adapters.sql.waits import NEXT_DUE as NEXT_WAIT
 
 _AT_ONCE: Final[ColumnClause[str]] = literal_column("''")  # before all times
@@ -23,7 +24,7 @@ _MESSAGE: Final = Sql(select(func.min(func.coalesce(inbox.c.lease_until, _AT_ONC
 _AUDIT: Final = Sql(
     select(_AT_ONCE).where(audit_pending.c.n >= literal_column("0")).limit(literal_column("1"))
 )
-_ALL: Final = (_BIRTH, _MESSAGE, NEXT_EFFECT, NEXT_WAIT, _AUDIT)
+_ALL: Final = (_BIRTH, _MESSAGE, NEXT_EFFECT, NEXT_WAIT, NEXT_DEADLINE, _AUDIT)
 
 
 def next_due(session: Session) -> str | None:

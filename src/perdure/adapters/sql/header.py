@@ -19,6 +19,7 @@ from perdure.ids import BundleSha, Key, RunId, SessionId
 from perdure.kernel.draft import wait_json
 from perdure.kernel.model import (
     Birth,
+    Deadline,
     Guard,
     Held,
     Open,
@@ -36,7 +37,7 @@ from perdure.stores.runs import Header
 BIRTH: Final = (
     "id", "workflow_id", "program_kind", "program_bundle", "program_name", "created_at", "root_id",
     "session_id", "actor_id", "parent_id", "parent_key", "depth", "lifecycle", "draft", "prompt", "limits", "forked_from",
-    "forked_seq", "guard",
+    "forked_seq", "guard", "deadline", "deadline_of",
 )  # fmt: skip
 ALWAYS: Final = (
     "version", "head_seq", "head_hash", "updated_at", "node_id", "effects", "llm_calls", "tool_calls",
@@ -61,7 +62,7 @@ def birth_row(birth: Birth) -> Row:
         birth.id, birth.workflow_id, ref.kind, ref.bundle, ref.name, birth.created_at, birth.root_id,
         birth.session_id, birth.actor_id, birth.parent_id, birth.parent_key, birth.depth,
         bytes_of(birth.lifecycle), int(is_draft(birth)), clean(birth.prompt), limits_bytes(birth.limits),
-        *(birth.forked_from or (None, None)), birth.guard and birth.guard.value,
+        *(birth.forked_from or (None, None)), birth.guard and birth.guard.value, *(birth.deadline or (None, None)),
     )  # fmt: skip
 
 
@@ -81,6 +82,7 @@ def birth_of(row: Mapping[str, Any]) -> Birth:
         parent_key=None if row["parent_key"] is None else Key(row["parent_key"]), depth=row["depth"],
         lifecycle=json_of(row["lifecycle"]), prompt=row["prompt"], limits=limits_of(row["limits"]),
         forked_from=_point_of(row), guard=None if row["guard"] is None else Guard(row["guard"]),
+        deadline=None if row["deadline"] is None else Deadline(row["deadline"], RunId(row["deadline_of"])),
     )  # fmt: skip
 
 

@@ -53,6 +53,8 @@ runs: Final = Table(
     Column("forked_from", Text),
     Column("forked_seq", Number),
     Column("guard", Text),
+    Column("deadline", Text),
+    Column("deadline_of", Text),
     # changed by every commit
     Column("version", Number, nullable=False),
     Column("head_seq", Number, nullable=False),
@@ -95,6 +97,13 @@ runs: Final = Table(
         "created_at",
         sqlite_where=text("ready = 1"),
         postgresql_where=text("ready = 1"),
+    ),
+    Index(
+        "ix_runs_deadline",
+        "deadline",
+        "pk",
+        sqlite_where=text("deadline IS NOT NULL AND status IN ('running', 'waiting')"),
+        postgresql_where=text("deadline IS NOT NULL AND status IN ('running', 'waiting')"),
     ),
 )
 
@@ -334,3 +343,4 @@ UNDER_WAY: Final = outbox.c.disposition.in_(
 )
 UNTAKEN: Final = inbox.c.disposition == literal_column("'pending'")
 BORN: Final = runs.c.ready == literal_column("1")
+UNENDED: Final = runs.c.status.in_([literal_column("'running'"), literal_column("'waiting'")])

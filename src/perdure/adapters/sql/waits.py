@@ -7,9 +7,9 @@ from sqlalchemy import bindparam, literal_column, select, tuple_
 
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Sql
-from perdure.adapters.sql.tables import runs, waits
+from perdure.adapters.sql.tables import UNENDED, runs, waits
 from perdure.ids import Key, RunId
-from perdure.stores.waits import DueWait
+from perdure.stores.waits import DueWait, Overdue
 
 _earlier: Final = runs.alias("earlier")
 _TIMED: Final = (
@@ -38,9 +38,27 @@ _NEXT: Final = (
 NEXT_DUE: Final = Sql(_NEXT)
 NEXT_DUE_AFTER: Final = Sql(_NEXT.where(waits.c.due > bindparam("after")))
 
+_LIMITED: Final = select(runs.c.id, runs.c.deadline).where(UNENDED, runs.c.deadline.is_not(None))
+_ENDING: Final = (runs.c.deadline, runs.c.pk)
+_OVERDUE: Final = (
+    _LIMITED.where(runs.c.deadline <= bindparam("now")).order_by(*_ENDING).limit(bindparam("limit"))
+)
+_FIRST_OVERDUE: Final = Sql(_OVERDUE)
+_MORE_OVERDUE: Final = Sql(
+    _OVERDUE.where(tuple_(*_ENDING) > tuple_(bindparam("after_deadline"), _AFTER_RUN))
+)
+_ENDS: Final = (
+    select(runs.c.deadline)
+    .where(UNENDED, runs.c.deadline.is_not(None))
+    .order_by(runs.c.deadline)
+    .limit(literal_column("1"))
+)
+NEXT_DEADLINE: Final = Sql(_ENDS)
+_NEXT_DEADLINE_AFTER: Final = Sql(_ENDS.where(runs.c.deadline > bindparam("after")))
+
 
 class SqlWaits:
-    """Open waits, by time."""
+    """Open waits and deadlines, by time."""
 
     def __init__(self, reader: Reader) -> None:
         """Read by `reader`; what opens and closes waits is `SqlRuns.commit`."""
@@ -68,5 +86,32 @@ class SqlWaits:
         else:
             row = await self._reader.read(
                 lambda session: session.first(NEXT_DUE_AFTER, after=after)
+            )
+        return None if row is None else row[0]
+
+    async def overdue(
+        self, *, now: str, limit: int, after: Overdue | None = None
+    ) -> Sequence[Overdue]:
+        """Runs that have not ended and whose deadline has come, earliest first."""
+        if after is None:
+            rows = await self._reader.read(
+                lambda session: session.all(_FIRST_OVERDUE, now=now, limit=limit)
+            )
+        else:
+            rows = await self._reader.read(
+                lambda session: session.all(
+                    _MORE_OVERDUE, now=now, limit=limit, after_deadline=after.deadline,
+                    after_run=after.run_id,
+                )
+            )  # fmt: skip
+        return [Overdue(RunId(run_id), deadline) for run_id, deadline in rows]
+
+    async def next_deadline(self, *, after: str | None = None) -> str | None:
+        """The earliest deadline of a run that has not ended, of those later than `after`."""
+        if after is None:
+            row = await self._reader.read(lambda session: session.first(NEXT_DEADLINE))
+        else:
+            row = await self._reader.read(
+                lambda session: session.first(_NEXT_DEADLINE_AFTER, after=after)
             )
         return None if row is None else row[0]

@@ -36,4 +36,5 @@ CommandIdPath = Annotated[CommandId, Path(max_length=ID_LETTERS_MAX, pattern=PLA
 NamePath = Annotated[str, Path(max_length=ID_LETTERS_MAX, pattern=PLAIN)]
 
 When = Annotated[str | None, Field(max_length=64, description="RFC 3339"), AfterValidator(_moment)]
+Seconds = Annotated[float, Field(gt=0, le=INTEGER_MAX, allow_inf_nan=False)]
 Seq = Annotated[int, Query(ge=0, le=INTEGER_MAX)]

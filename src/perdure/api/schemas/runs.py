@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from perdure.api.schemas.fields import TEXT_LETTERS_MAX, Body, Id, JsonObject, When, Words
+from perdure.api.schemas.fields import TEXT_LETTERS_MAX, Body, Id, JsonObject, Seconds, When, Words
 from perdure.ids import RunId
-from perdure.kernel.model import TERMINAL, Status
+from perdure.kernel.model import TERMINAL, Birth, Status
 from perdure.kernel.values import Json
 from perdure.services.births import LIMITS_DEFAULT, StartRequest
 from perdure.services.runs import Inputs
@@ -53,6 +53,10 @@ class StartRun(Body):
     registry_scope: Blankable = Field(None, description="`private` or `tenant_catalog`")
     thinking: bool | Level | None = None
     run_lifecycle: JsonObject | None = None
+    deadline: When = Field(None, description="A time: when the run and all below it are to end")
+    timeout_s: Seconds | None = Field(
+        None, description="The same, in seconds from now; the earlier of the two counts"
+    )
 
     def request(self, key: str | None) -> StartRequest:
         """The request that this body is, under the client's key."""
@@ -66,6 +70,8 @@ class StartRun(Body):
             thinking=self.thinking,
             lifecycle=self.run_lifecycle,
             key=key,
+            deadline=self.deadline,
+            timeout_s=self.timeout_s,
         )
 
 
@@ -141,6 +147,7 @@ class BlockedOn(BaseModel):
     type: str
     since: str
     detail: str
+    deadline: str | None
     unblock: list[Unblock]
 
 
@@ -149,6 +156,13 @@ class ForkedFrom(BaseModel):
 
     run_id: str
     seq: int
+
+
+class EndsBy(BaseModel):
+    """When a run is to end, and the run that was given this deadline: itself, or one above it."""
+
+    at: str
+    run_id: str
 
 
 class RunSummary(BaseModel):
@@ -165,6 +179,7 @@ class RunSummary(BaseModel):
     parent_run_id: str | None
     root_run_id: str
     forked_from: ForkedFrom | None
+    deadline: EndsBy | None
     error: str | None
     output: Any
     flow_warnings: list[str] | None
@@ -244,6 +259,7 @@ def summary_of(header: Header) -> dict[str, Json]:
         "parent_run_id": birth.parent_id,
         "root_run_id": birth.root_id,
         "forked_from": None if birth.forked_from is None else birth.forked_from._asdict(),
+        "deadline": _deadline_of(birth),
         "error": header.error,
         "output": header.output,
         "flow_warnings": list(header.warnings) or None,
@@ -268,6 +284,11 @@ def summary_of(header: Header) -> dict[str, Json]:
         "tokens_total": tokens,
         "cost": usage.cost,
     }
+
+
+def _deadline_of(birth: Birth) -> Json:
+    deadline = birth.deadline
+    return None if deadline is None else {"at": deadline.at, "run_id": deadline.of}
 
 
 def waiting_of(header: Header) -> Json:
@@ -333,12 +354,14 @@ def _blocked_of(header: Header) -> Json:
     blocked = header.blocked
     if blocked is None or header.status in TERMINAL:
         return None
+    birth = header.birth
     return {
         "type": blocked.kind,
         "since": blocked.since,
         "detail": blocked.detail,
-        "unblock": [*_ways(header.birth.id, blocked), _command(header.birth.id, "cancel", "Cancel the run", {})],
-    }  # fmt: skip
+        "deadline": birth.deadline and birth.deadline.at,
+        "unblock": [*_ways(birth.id, blocked), _command(birth.id, "cancel", "Cancel the run", {})],
+    }
 
 
 def _ways(run_id: str, blocked: Blocked) -> list[dict[str, Json]]:

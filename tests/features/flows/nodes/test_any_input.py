@@ -25,7 +25,8 @@ from perdure.features.flows.values import Allowance, Pins
 from perdure.features.flows.vars import Vars
 from perdure.ids import BundleSha
 from perdure.kernel.program import Moment, View
-from perdure.kernel.values import Json, fault_of
+from perdure.kernel.values import Json
+from perdure.stores.values import fault_of
 from tests.support.builders import a_birth
 from tests.support.clock import START
 

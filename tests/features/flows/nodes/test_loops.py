@@ -5,7 +5,8 @@ import pytest
 from perdure.features.flows.nodes.loops import PASSES_MAX
 from perdure.kernel.limits import Limits
 from perdure.kernel.model import GONE
-from perdure.kernel.values import Json, fault_of
+from perdure.kernel.values import Json
+from perdure.stores.values import fault_of
 from tests.support.drawing import Drawn, a_flow, a_node, a_start, a_value, an_end
 from tests.support.flowing import Flowing
 

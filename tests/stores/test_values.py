@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.kernel.limits import INTEGER_MAX, NESTING_MAX
-from perdure.kernel.values import fault_of
+from perdure.stores.values import fault_of
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 SCALARS = st.one_of(
