@@ -11,7 +11,7 @@ from perdure.errors import DuplicateCommand
 from perdure.identity.access import ADMIN, rule
 from perdure.ids import RunId, SessionId, new_id
 from perdure.kernel.draft import born
-from perdure.kernel.model import Birth
+from perdure.kernel.model import Birth, Deadline
 from perdure.registry.feature import Feature
 from perdure.services.runs import hash_of
 from perdure.stores.runs import Commit, Request
@@ -27,6 +27,7 @@ class StartDeeds(BaseModel):
     plan: list[Any]
     key: str
     session_id: str | None = None
+    deadline: str | None = None
 
 
 class StartedDeeds(BaseModel):
@@ -45,6 +46,7 @@ async def start_deeds(body: StartDeeds, runtime: CurrentRuntime) -> StartedDeeds
     birth = Birth(
         id=run_id, workflow_id="test:deeds", program=REF, created_at=text_of(runtime.clock.now()),
         root_id=run_id, session_id=SessionId(body.session_id or run_id), prompt=body.key,
+        deadline=None if body.deadline is None else Deadline(body.deadline, run_id),
     )  # fmt: skip
     request = Request(body.key, hash_of([body.plan, body.session_id]))
     try:

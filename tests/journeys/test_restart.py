@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
-from perdure.clock import time_of
+from perdure.clock import SystemClock, text_of, time_of
 from tests.journeys.account import answers_in, effects_in, told
 from tests.journeys.journey import Journey
 from tests.journeys.load import GROWING
@@ -90,6 +91,24 @@ async def test_a_time_comes_due_after_a_crash_and_never_early(journey: Journey) 
         until = time_of(records[0]["result"]["wait"]["until"])
         assert time_of(records[1]["started_at"]) >= until
         assert journey.counter.counts()[f"{key}.1.0"].effects == 1
+
+
+@pytest.mark.anyio
+async def test_a_deadline_ends_the_run_after_a_crash_and_never_early(journey: Journey) -> None:
+    """Also one that passed while nobody was there, of a run that is paused."""
+    wire = journey.wire
+    await journey.gateway.start()
+    deadline = text_of(SystemClock().now() + timedelta(seconds=2))
+    runs = [await wire.start(key, ["wait"], deadline=deadline) for key in ("free", "held")]
+    for run_id in runs:
+        await until_blocked(wire, run_id, "question")
+    accepted(await wire.command("p", runs[1], "pause", {}))
+    await until_blocked(wire, runs[1], "hold")
+    await journey.gateway.restart()
+    for run_id in runs:
+        ended = await until(wire, run_id, lambda it: it["status"] == "failed")
+        assert ended["error"] == f"deadline_passed: the deadline was {deadline}"
+        assert ended["updated_at"] >= deadline
 
 
 @pytest.mark.anyio

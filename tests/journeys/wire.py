@@ -75,9 +75,11 @@ class Wire:
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
 
-    async def start(self, key: str, plan: Sequence[Any], session_id: str | None = None) -> str:
+    async def start(
+        self, key: str, plan: Sequence[Any], session_id: str | None = None, deadline: str | None = None
+    ) -> str:  # fmt: skip
         """Start a run of deeds, once for each key; its id."""
-        body = {"plan": list(plan), "key": key, "session_id": session_id}
+        body = {"plan": list(plan), "key": key, "session_id": session_id, "deadline": deadline}
         answer = await self.ask("POST", PATH, json=body)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["run_id"])
