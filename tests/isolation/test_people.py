@@ -117,6 +117,28 @@ async def test_promise_61_work_in_the_background_is_its_principals(opened: Open)
         assert "'from': 'bob'" in said and "alice" not in said
 
 
+async def test_a_run_that_was_taken_in_is_ones_own_and_no_way_to_the_first(opened: Open) -> None:
+    """Both have one id, and whatever is done to one of them the other stands as it stood."""
+    async with opened() as people:
+        alice, bob = [await people.person(name) for name in ("alice", "bob")]
+        run_id = await alice.start("ask-first", "private", prompt=ALICES)
+        await alice.until(run_id, "waiting")
+        exported = (await alice.ask("GET", f"/runs/{run_id}/export")).content
+        paths = (f"/runs/{run_id}", f"/runs/{run_id}/ledger", f"/runs/{run_id}/bookmarks", "/bookmarks", "/runs")  # fmt: skip
+        before = [await alice.get(path) for path in paths]
+        taken = await bob.do("/runs/import", files={"file": ("run.zip", exported)})
+        assert [(it["run_id"], it["new"]) for it in taken["runs"]] == [(run_id, True)]
+        assert (await bob.get(f"/runs/{run_id}"))["status"] == "cancelled", "it moves no more"
+        answered = {"wait_key": "x", "payload": {"response": "bob's"}}
+        assert (await bob.command("c", run_id, "resume", answered)).status_code == 409
+        await bob.do(f"/runs/{run_id}/bookmarks", {"name": "bob's"})
+        fork = await bob.do(f"/runs/{run_id}/fork", {"from_seq": 0})
+        await bob.until(fork["run_id"], "waiting")
+        await bob.do("/runs/purge_drafts", {"force": True, "run_ids": [run_id]})
+        assert [await alice.get(path) for path in paths] == before
+        assert (await alice.ask("GET", f"/runs/{fork['run_id']}")).status_code == 404
+
+
 async def test_promise_107_no_flow_and_no_bundle_holds_a_key(
     opened: Open, provider: OpenAiServer
 ) -> None:

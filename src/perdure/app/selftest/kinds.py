@@ -10,6 +10,7 @@ COMMAND: Final = "command"
 CURSOR: Final = "cursor"  # a place in a list of runs
 DRAWING: Final = "drawing"  # a flow under its author's hands
 ENDPOINT: Final = "endpoint"  # a profile, as flows name it
+EXPORT: Final = "export"  # the file of a run, a letter for each byte
 FLOW: Final = "flow"
 HANDLE: Final = "handle"  # of a browser session
 KEY: Final = "key"  # under which a request was made once

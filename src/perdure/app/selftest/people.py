@@ -62,6 +62,7 @@ class Company:
         self.url, self.root, self._stack = url, root, stack
         self.home = HOME
         self.shared = ""
+        self.lost = ""  # the file of a run that is nowhere any more
         self.made: list[tuple[str, str]] = []  # tenants and users
         self.traces: dict[str, tuple[str, str]] = {}  # what names a thing → whose and what it is
 

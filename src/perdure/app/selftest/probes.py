@@ -142,7 +142,8 @@ class Probes:
         while True:
             tried += 1
             theirs = await self._ask(asked, place, values, asker)
-            random = {**values, place.name: make(values[place.name])}
+            nowhere = self._company.lost if place.kind == kinds.EXPORT else make(values[place.name])
+            random = {**values, place.name: nowhere}
             absent = await self._ask(asked, place, random, asker)
             settled = theirs.answer != absent.answer or theirs.work == absent.work
             if settled or tried == TRIES:

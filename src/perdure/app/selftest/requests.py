@@ -8,8 +8,7 @@ from perdure.app.selftest import kinds
 from perdure.app.selftest.answers import Answer, like
 from perdure.app.selftest.document import Asked
 from perdure.app.selftest.people import Person, new_name
-from perdure.app.selftest.rows import Row
-from perdure.app.selftest.things import Things, bundle_named, cursor_like, file_of
+from perdure.app.selftest.things import LETTERS, Things, bundle_named, cursor_like, file_of
 
 Values = Mapping[str, str]
 
@@ -42,19 +41,21 @@ def request_of(asked: Asked, values: Values, person: Person) -> Request:
     }
     if row.body is not None:
         more["json"] = _body(row.body, _of("body", given), person)
-    if sent := _sent(row, given):
+    if sent := _sent(asked, given):
         more["files"] = sent
         fields = {name: it for name, it in given.items() if "." not in name and name != "file"}
         more |= {"data": fields} if fields else {}
     return Request(row.method, path, more)
 
 
-def _sent(row: Row, given: Values) -> dict[str, Any]:
-    """The file that goes along: a bundle of a name, or one with something new in it each time."""
+def _sent(asked: Asked, given: Values) -> dict[str, Any]:
+    """The file that goes along: an export, a bundle of a name, or one with something new in it each time."""
     if "file" in given:
+        if asked.ids["file"] == (kinds.EXPORT,):
+            return {"file": ("run.zip", given["file"].encode(LETTERS), "application/zip")}
         return file_of(given["file"], bundle_named(given["file"]))
     name = new_name("file")
-    return {"file": (f"{name}.txt", name.encode(), "text/plain")} if row.file else {}
+    return {"file": (f"{name}.txt", name.encode(), "text/plain")} if asked.row.file else {}
 
 
 def _of(kind: str, values: Values) -> dict[str, str]:

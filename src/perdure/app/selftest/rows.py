@@ -22,7 +22,6 @@ class Row:
     body: Mapping[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     file: bool = False  # whether a file goes along that is no bundle
-    unfit: bool = False  # whether what is sent is refused for its form, whoever sends it
     fill: Mapping[str, str] = field(default_factory=dict)  # what else its path needs
     needs: Sequence[
         str
@@ -99,7 +98,7 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"POST {OF_RUN}/bookmarks", {"name": "a trial"}),
     Row(f"GET {OF_RUN}/bookmarks"),
     Row(f"GET {OF_RUN}/export", lists=False),
-    Row("POST /runs/import", file=True, unfit=True, known=False, ids={"file": NONE}),
+    Row("POST /runs/import", known=False, makes=True, ids={"file": (kinds.EXPORT,)}),
     Row("GET /bookmarks"),
     Row("GET /bookmarks/{bookmark_id}"),
     Row("DELETE /bookmarks/{bookmark_id}"),

@@ -24,6 +24,7 @@ FLOW: Final = "ask-first"  # the shipped flow that asks, and so a run of it wait
 PATIENCE_S: Final = 30.0
 LOOK_S: Final = 0.05
 TRACE_LETTERS_MIN: Final = 8  # what is shorter may be in an answer by chance
+LETTERS: Final = "latin-1"  # has one letter for each byte, and so a file is text as ids are
 SHARED: Final = frozenset({kinds.TENANT, kinds.VERSION})  # what is no trace of anybody
 
 
@@ -220,6 +221,36 @@ async def a_schedule(things: Things) -> None:
     things.have({kinds.SCHEDULE: made["run_id"]})
 
 
+async def an_export(things: Things) -> None:
+    """Take a run out in a file, with a document that it was given and the flow that it is of."""
+    upload: dict[str, Any] = {
+        "files": {"file": ("note.txt", new_name("note").encode(), "text/plain")},
+        "data": {"session_id": await things.get(kinds.SESSION)},
+    }
+    document = await things.send("POST", "/attachments/upload", **upload)
+    body = {
+        "bundle_id": await things.get(kinds.BUNDLE),
+        "input_data": {"document": {"$artifact": document["artifact"]["$artifact"]}},
+    }
+    run: str = (await things.send("POST", "/runs/start", body))["run_id"]
+    await things.until(f"/runs/{run}", lambda it: it["status"] == "waiting")
+    gateway = await things.person.connected()
+    answer = await gateway.ask("GET", f"/{API}/runs/{run}/export")
+    if answer.is_error:
+        raise NotMade(f"the export of {run} as {things.person.name}: {answer.status_code}")
+    things.have({kinds.EXPORT: answer.content.decode(LETTERS)})
+
+
+async def a_lost_export(company: Company) -> str:
+    """The file of a run that is nowhere any more: its user is gone, and so are their data."""
+    lost = await company.hire("lost")
+    file = await Things(company, lost).get(kinds.EXPORT)
+    await company.root.delete(f"/admin/users/{quoted(lost.name)}", tenant_id=lost.tenant)
+    body = {"tenant_id": lost.tenant, "confirm_runtime_id": lost.name}
+    await company.root.post(f"/admin/runtime-reservations/{quoted(lost.name)}/purge", body)
+    return file
+
+
 async def a_retained_runtime(things: Things) -> None:
     """Let somebody of the tenant go: their runtime is kept."""
     gone = await things.company.hire("gone", things.person.tenant)
@@ -248,6 +279,7 @@ MAKERS: Final[Mapping[str, Maker]] = {
     kinds.HANDLE: a_browser_session,
     kinds.PROFILE: a_profile,
     kinds.ENDPOINT: a_profile,
+    kinds.EXPORT: an_export,
     kinds.RETAINED: a_retained_runtime,
     kinds.SCHEDULE: a_schedule,
     kinds.DRAWING: a_drawing,

@@ -13,17 +13,17 @@ from typing import Any, Final
 import anyio
 
 from perdure.app.client import Gateway
+from perdure.app.selftest import kinds
 from perdure.app.selftest.document import Asked, asked_of
 from perdure.app.selftest.people import PROFILES, Company, new_name
 from perdure.app.selftest.probes import Probes, Work
 from perdure.app.selftest.report import Finding, Report
 from perdure.app.selftest.requests import request_of, values_of
 from perdure.app.selftest.rows import ROWS, Row
-from perdure.app.selftest.things import MAKERS, Things
+from perdure.app.selftest.things import MAKERS, Things, a_lost_export
 from perdure.app.selftest.views import STREAM, Views, check_same, overhear, views_of
 from perdure.errors import Forbidden, GatewayError
 
-UNFIT: Final = 422
 TABLES: Final = "the tables"  # who it is that does not know a route
 
 
@@ -57,6 +57,8 @@ class Trial:
             self.report.left_out.append("other tenants: your word goes in your own alone")
         if any(PROFILES in it.route for it in self.asked):
             await self.company.share()
+        if kinds.EXPORT in self.kinds:
+            self.company.lost = await a_lost_export(self.company)
         self.alice, *self.readers = [Things(self.company, person) for person in people]
         self.probes.owns(self.alice)
         for things in (self.alice, *self.readers):
@@ -104,7 +106,7 @@ class Trial:
             things = await self._spare() if row.admin else things.fresh()
         values = await values_of(asked, things, whole=row.admin)
         answer = await request_of(asked, values, asker).by(asker)
-        if answer.status != UNFIT if row.unfit else answer.refused:
+        if answer.refused:
             what = f"does not work for whoever has it: {answer.status} {answer.body}"
             self.report.found(asked.route, asker.name, what)
         if "body.user_id" in row.new:
