@@ -24,10 +24,8 @@ async def test_what_it_brings_is_what_it_promises(
         "/api/gateway/visualflows/code/simulate"
     ]
     assert set(feature.actions) == {"code:simulate"}
-    told = feature.contracts["common.execution.code"]
-    assert callable(told) and told() == {"sandbox": None}
     assert feature.lifespan is not None and not list(tmp_path.iterdir())
     async with feature.lifespan():
         assert isinstance(await sandbox.run(Code("1", None, None)), Answer)
-        assert list(tmp_path.iterdir()) and told() == {"sandbox": "landlock"}
+        assert list(tmp_path.iterdir())
     assert not list(tmp_path.iterdir())

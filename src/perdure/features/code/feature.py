@@ -21,5 +21,5 @@ def code_feature(sandbox: Sandbox) -> Feature:
 
     return Feature(
         name="code", effects={KIND: run_code_kind(sandbox)}, routers=(routes(sandbox),), actions=ACTIONS,
-        contracts={"common.execution.code": lambda: {"sandbox": sandbox.way}}, lifespan=lifespan,
+        lifespan=lifespan,
     )  # fmt: skip
