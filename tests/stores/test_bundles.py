@@ -7,11 +7,16 @@ import pytest
 
 from perdure.errors import BundleExists, BundleNotFound, StoreFailed
 from perdure.ids import BundleSha
-from perdure.stores.bundles import Installed
+from perdure.kernel.model import Cancel, Hold, ProgramRef
+from perdure.stores.bundles import Installed, Word
+from tests.support.branches import Ask, Branches
 from tests.support.builders import AT
+from tests.support.driving import LEASED_UNTIL, Driven
 from tests.support.planes import Store
 
 pytestmark = pytest.mark.anyio
+
+WORD = Word("test", "hear", AT)
 
 
 def facts_of(content: bytes, bundle_id: str = "b", version: str = "1.0.0") -> Installed:
@@ -86,16 +91,47 @@ async def test_a_flow_is_deprecated_and_undeprecated(store: Store) -> None:
     await install(store, b"2", "b", "2.0.0")
     await install(store, b"3", "other", "1.0.0")
     mark = {"at": AT, "reason": "old"}
-    assert await store.plane.bundles.deprecate("b", "main", mark)
-    assert not await store.plane.bundles.deprecate("b", "main", mark)
-    assert await store.plane.bundles.deprecate("b", "*", mark)
+    assert await store.plane.bundles.deprecate("b", "main", mark, WORD)
+    assert not await store.plane.bundles.deprecate("b", "main", mark, WORD)
+    assert await store.plane.bundles.deprecate("b", "*", mark, WORD)
     assert [dict(it.deprecated) for it in await store.plane.bundles.list()] == [
         {"main": mark, "*": mark}, {"main": mark, "*": mark}, {},
     ]  # fmt: skip
-    assert await store.plane.bundles.deprecate("b", "main", None)
-    assert not await store.plane.bundles.deprecate("b", "main", None)
-    assert not await store.plane.bundles.deprecate("nobody", "main", mark)
+    assert await store.plane.bundles.deprecate("b", "main", None, WORD)
+    assert not await store.plane.bundles.deprecate("b", "main", None, WORD)
+    assert not await store.plane.bundles.deprecate("nobody", "main", mark, WORD)
     assert dict((await store.plane.bundles.list())[0].deprecated) == {"*": mark}
+
+
+async def test_runs_of_a_kind_that_are_pinned_to_a_bundle_hear_of_its_marks(store: Store) -> None:
+    old, new = await install_two(store)
+    runs: dict[str, Driven] = {}
+    for name, kind, sha in (
+        ("one", "test", old), ("two", "test", new), ("held", "test", old), ("ended", "test", old),
+        ("of another kind", "flow", old), ("of another bundle", "test", BundleSha("0" * 64)),
+    ):  # fmt: skip
+        ref = ProgramRef(kind, sha, "main")
+        runs[name] = Driven(store.plane, Branches((Ask(),)))
+        await runs[name].begin(name, program=ref)
+    await runs["held"].deliver(Hold())
+    await runs["ended"].deliver(Cancel())
+    mark = {"at": AT, "reason": "old"}
+    await store.plane.bundles.deprecate("b", "main", mark, WORD)
+    assert await store.plane.next_due() == "", "there is something to deliver"
+    told = await store.plane.inbox.claim("me", now=AT, until=LEASED_UNTIL, limit=9)
+    assert {it.run_id for it in told} == {runs[it].id for it in ("one", "two", "held")}
+    assert all((it.kind, it.body) == ("told", {"do": "hear", "marks": {"main": mark}}) for it in told)  # fmt: skip
+    await store.plane.bundles.deprecate("b", "main", mark, WORD)
+    await store.plane.bundles.deprecate("other", "main", mark, WORD)
+    assert await store.plane.inbox.claim("me", now=AT, until=LEASED_UNTIL, limit=9) == []
+
+
+async def install_two(store: Store) -> list[BundleSha]:
+    """Two versions of one bundle, and another; the hashes of the two."""
+    await install(store, b"3", "other", "1.0.0")
+    await install(store, b"1", "b", "1.0.0")
+    await install(store, b"2", "b", "2.0.0")
+    return [it.sha256 for it in await store.plane.bundles.list("b")]
 
 
 async def test_of_eight_installs_of_one_version_one_is_new(store: Store) -> None:

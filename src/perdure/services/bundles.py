@@ -26,7 +26,8 @@ from perdure.kernel.model import ProgramRef
 from perdure.kernel.values import Json
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.births import Chosen, StartRequest
-from perdure.stores.bundles import Installed
+from perdure.services.schedules import DEPRECATE, SCHEDULE
+from perdure.stores.bundles import Installed, Word
 from perdure.stores.inbox import Message
 
 KIND = "flow"  # of the programs that flows become
@@ -159,16 +160,16 @@ def _for_drafts(lifecycle: Json) -> bool:
 
 
 def _check_open(facts: Installed, bundle: Bundle, flow_id: str) -> None:
-    mark = mark_of(facts, flow_id)
+    mark = mark_of(facts.deprecated, flow_id)
     if mark is not None:
         why = f": {mark['reason']}" if mark.get("reason") else ""
         workflow_id = bundle.workflow_id(flow_id)
         raise Deprecated(f"{workflow_id} is deprecated{why}.", deprecated_at=mark.get("at"))
 
 
-def mark_of(facts: Installed, flow_id: str) -> Json:
+def mark_of(marks: Mapping[str, Json], flow_id: str) -> Json:
     """The mark that deprecates a flow, by itself or with its bundle, or `None`."""
-    return facts.deprecated.get(flow_id) or facts.deprecated.get(WHOLE)
+    return marks.get(flow_id) or marks.get(WHOLE)
 
 
 # --- showing -------------------------------------------------------------------------------------
@@ -201,7 +202,7 @@ def _shown_versions(versions: Versions, which: Which) -> list[Installed]:
 
 
 def _all_deprecated(row: Shown) -> bool:
-    return all(mark_of(row.facts, entry.flow_id) for entry in row.manifest.entrypoints)
+    return all(mark_of(row.facts.deprecated, entry.flow_id) for entry in row.manifest.entrypoints)
 
 
 async def detail(
@@ -349,8 +350,10 @@ async def _mark(
     if named != WHOLE and not any(named in it.flows for it in manifests):
         raise FlowNotFound(f"There is no flow {quoted(named)} in {bundle_id}.")
     change = "undeprecate" if mark is None else "deprecate"
-    told = _told(entry, text_of(runtime.clock.now()), bundle_id, change=change, flow_id=named)
-    return await runtime.plane.bundles.deprecate(bundle_id, named, mark, entry=told)
+    at = text_of(runtime.clock.now())
+    told = _told(entry, at, bundle_id, change=change, flow_id=named)
+    word = Word(SCHEDULE, DEPRECATE, at)
+    return await runtime.plane.bundles.deprecate(bundle_id, named, mark, word, entry=told)
 
 
 async def _all(runtime: RuntimeContext, bundle_id: str | None = None) -> dict[str, Versions]:

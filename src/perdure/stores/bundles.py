@@ -22,6 +22,17 @@ class Installed(NamedTuple):
     shipped: bool = False
 
 
+class Word(NamedTuple):
+    """Who is told of marks, and how: runs of a kind of program, pinned to the bundle, that have not ended.
+
+    They are told `{"do": do, "marks": …}`, with all marks of their version.
+    """
+
+    kind: str
+    do: str
+    at: str
+
+
 class BundleStore(Protocol):
     """Bundles of one runtime."""
 
@@ -64,7 +75,10 @@ class BundleStore(Protocol):
         ...
 
     async def deprecate(
-        self, bundle_id: str, flow_id: str, mark: Json | None, *, entry: Entry | None = None
-    ) -> bool:
-        """Set (or with `None`, take away) the mark on a flow, or on `*`; whether anything changed."""
+        self, bundle_id: str, flow_id: str, mark: Json | None, word: Word, *, entry: Entry | None = None
+    ) -> bool:  # fmt: skip
+        """Set (or with `None`, take away) the mark on a flow, or on `*`; whether anything changed.
+
+        In the same transaction the runs that `word` is for hear of the marks of their bundle.
+        """
         ...

@@ -10,6 +10,7 @@ from perdure.features.schedules.calendar import Dst
 from perdure.ids import derived_id
 from perdure.kernel.model import Failed, Ok, Status
 from perdure.kernel.program import Program
+from perdure.kernel.values import Json
 from tests.support.clock import START
 from tests.support.scheduling import (
     ASKING,
@@ -248,6 +249,61 @@ def test_a_success_begins_the_row_of_failures_anew() -> None:
         it.world.arrive(it.going[0], "work", Ok(1) if well else Failed("bad"))
         it.world.settle()
     assert it.held is None
+
+
+# --- a flow that takes no new runs ----------------------------------------------------------------
+
+MARKS = {"flow": {"at": text_of(START), "reason": "there is a better one"}}
+CLOSED = "the flow is deprecated: there is a better one"
+
+
+def marked(marks: Json) -> Json:
+    """The word by which a schedule hears of the marks of its bundle."""
+    return {"do": "deprecate", "marks": marks}
+
+
+@pytest.mark.parametrize("overlap", ["skip", "buffer_all", "cancel_other", "terminate_other", "allow_all"])  # fmt: skip
+def test_while_its_flow_is_deprecated_a_schedule_starts_nothing_and_says_why(overlap: str) -> None:
+    it = Scheduled(RUNNING, interval="1m", overlap=overlap).tell(marked(MARKS))
+    it.until(START + 3 * MINUTE)
+    assert it.whys() == [CLOSED] * 3
+    assert it.going == it.runs and len(it.runs) == 1, "what runs goes on"
+    it.end().tell(marked({}))
+    it.until(START + 4 * MINUTE)
+    assert it.outcomes() == {"ran": 2, "skipped": 3}
+    assert [one["planned_at"] for one in it.occurrences()] == every(START, MINUTE, 5)
+
+
+def test_what_waits_to_be_run_is_skipped_when_the_flow_is_deprecated() -> None:
+    it = Scheduled(RUNNING, interval="1m", overlap="buffer_one").until(START + MINUTE)
+    it.tell({"do": "backfill", "planned": every(START - HOUR, MINUTE, 3)}).tell(marked(MARKS))
+    assert it.whys() == [CLOSED] * 3
+    assert it.tell({"do": "trigger"}).occurrences()[-1]["why"] == CLOSED
+    assert it.end().end().going == []
+
+
+def test_what_was_planned_while_nobody_was_there_is_skipped_by_the_mark_of_then() -> None:
+    it = Scheduled(interval="1m", overlap="allow_all").tell(marked(MARKS))
+    it.world.clock.set(START + 100 * MINUTE)
+    it.tell(marked({})).until(START + 101 * MINUTE)
+    assert it.outcomes() == {"ran": 2, "skipped": 100}
+    assert set(it.whys()) == {CLOSED}
+
+
+@pytest.mark.parametrize(
+    ("marks", "closed"),
+    [({"*": {"at": "", "reason": None}}, True), ({"other": {"at": "", "reason": None}}, False)],
+)
+def test_a_mark_on_all_of_a_bundle_counts_and_one_on_another_flow_does_not(
+    marks: Json, closed: bool
+) -> None:
+    it = Scheduled(interval="1m").tell(marked(marks)).until(START + MINUTE)
+    assert it.whys() == ["the flow is deprecated"] * closed
+
+
+def test_a_schedule_of_a_deprecated_flow_ends_when_all_its_times_are_accounted_for() -> None:
+    it = Scheduled(interval="1m", repeat_count=3).tell(marked(MARKS)).until(START + HOUR)
+    assert (it.status, it.outcomes()) == (Status.COMPLETED, {"ran": 1, "skipped": 2})
 
 
 # --- words ---------------------------------------------------------------------------------------

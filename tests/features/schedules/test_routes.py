@@ -96,6 +96,29 @@ async def test_a_deprecated_flow_takes_no_schedule(gateway: Gateway) -> None:
     assert (await gateway.post("/runs/schedule", TARGET)).status_code == 409
 
 
+async def test_a_schedule_of_a_deprecated_flow_skips_and_runs_again_when_it_may(
+    gateway: Gateway,
+) -> None:
+    run_id = await planned(gateway, interval="100ms", overlap="allow_all")
+    other = await planned(gateway, bundle_id="ask", start_at=in_the_future())
+    await gateway.post("/bundles/straight/deprecate", {"reason": "old"})
+    path = f"/schedules/{run_id}"
+    with anyio.fail_after(30):
+        while (row := (await gateway.get(path)).json())["skipped"] < 2:
+            await anyio.sleep(0.01)
+    assert (row["closed"], row["next_run_at"]) == ("the flow is deprecated: old", None)
+    told = (await gateway.get(f"{path}/occurrences?limit=1")).json()["items"][0]
+    assert (told["outcome"], told["why"]) == ("skipped", "the flow is deprecated: old")
+    refused = await gateway.command(run_id, "trigger_schedule", payload={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "deprecated")
+    assert (await gateway.get(f"/schedules/{other}")).json()["closed"] is None
+    await gateway.post("/bundles/straight/undeprecate", {})
+    with anyio.fail_after(30):
+        while (await gateway.get(path)).json()["started"] == row["started"]:
+            await anyio.sleep(0.01)
+    assert (await gateway.get(path)).json()["closed"] is None
+
+
 async def test_the_same_key_plans_once(gateway: Gateway) -> None:
     body = {**TARGET, "interval": "1h", "start_at": in_the_future()}
     key = {"Idempotency-Key": "k"}

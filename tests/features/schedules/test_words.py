@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from perdure.clock import text_of
-from perdure.errors import Conflict, Unfit
+from perdure.errors import Conflict, Deprecated, Unfit
 from perdure.features.schedules import words
-from perdure.features.schedules.standing import BACKFILL
+from perdure.features.schedules.standing import BACKFILL, CLOSED
 from perdure.features.schedules.words import COMMANDS, planned_between
 from perdure.kernel.model import Cells, Held, Run
 from perdure.kernel.values import Json
@@ -60,6 +60,12 @@ def test_a_schedule_that_runs_once_has_no_interval_to_change() -> None:
 def test_nothing_runs_while_a_schedule_is_paused(type: str) -> None:
     with pytest.raises(Conflict, match="paused"):
         told(type, {}, run=RUN._replace(held=Held("lunch", AT)))
+
+
+@pytest.mark.parametrize("type", ["trigger_schedule", "backfill_schedule"])
+def test_nothing_runs_while_its_flow_is_deprecated(type: str) -> None:
+    with pytest.raises(Deprecated, match="starts nothing: old"):
+        told(type, {}, cells={CLOSED: "old"})
 
 
 def test_a_backfill_names_the_planned_times_of_its_window() -> None:

@@ -8,18 +8,19 @@ from sqlalchemy import bindparam, delete, select, update
 
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql.audit_pending import SqlPlaneAudit, keep
-from perdure.adapters.sql.commit_rows import at_most_once
+from perdure.adapters.sql.commit_rows import ADD_MESSAGE, at_most_once
+from perdure.adapters.sql.counters import INBOX, take
 from perdure.adapters.sql.dialect import Session, Write
 from perdure.adapters.sql.encode import dumps, loads
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Row, Sql
-from perdure.adapters.sql.tables import bundles
-from perdure.adapters.sql.writer import Writer
+from perdure.adapters.sql.tables import UNENDED, bundles, runs
+from perdure.adapters.sql.writer import Mailed, Writer
 from perdure.errors import BundleExists, BundleNotFound, DigestMismatch, StoreFailed
 from perdure.identity.audit import Entry
-from perdure.ids import BundleSha
+from perdure.ids import BundleSha, RunId
 from perdure.kernel.values import Json
-from perdure.stores.bundles import Installed
+from perdure.stores.bundles import Installed, Word
 
 T = TypeVar("T")
 
@@ -43,10 +44,15 @@ _ADD: Final = at_most_once(bundles, _NAMES)  # two processes may begin at once
 _REMOVE: Final = Sql(delete(bundles).where(*_THIS))
 _REMOVE_ALL: Final = Sql(delete(bundles).where(bundles.c.bundle_id == bindparam("_id")))
 _MARKED: Final = Sql(
-    select(bundles.c.bundle_version, bundles.c.deprecated).where(
+    select(bundles.c.bundle_version, bundles.c.sha256, bundles.c.deprecated).where(
         bundles.c.bundle_id == bindparam("_id")
     )
 )
+_PINNED: Final = Sql(
+    select(runs.c.id).where(
+        UNENDED, runs.c.program_kind == bindparam("kind"), runs.c.program_bundle == bindparam("sha256")
+    )
+)  # fmt: skip
 _MARK: Final = Sql(update(bundles).where(*_THIS).values(deprecated=bindparam("marks")))
 
 
@@ -142,13 +148,14 @@ class SqlBundles:
         return await self._changed(work, entry)
 
     async def deprecate(
-        self, bundle_id: str, flow_id: str, mark: Json | None, *, entry: Entry | None = None
-    ) -> bool:
-        """Set (or with `None`, take away) the mark on a flow of every version; whether anything changed."""
+        self, bundle_id: str, flow_id: str, mark: Json | None, word: Word, *, entry: Entry | None = None
+    ) -> bool:  # fmt: skip
+        """Set (or take away) the mark on a flow of every version, and tell who is to know; whether anything changed."""
 
-        def work(session: Session) -> bool:
+        def work(session: Session) -> Mailed[bool]:
             changed = False
-            for version, deprecated in session.all(_MARKED, _id=bundle_id):
+            told: list[RunId] = []
+            for version, sha256, deprecated in session.all(_MARKED, _id=bundle_id):
                 marks = loads(deprecated)
                 if marks.get(flow_id) == mark:
                     continue
@@ -158,10 +165,26 @@ class SqlBundles:
                 else:
                     marks[flow_id] = mark
                 session.run(_MARK, _id=bundle_id, _version=version, marks=dumps(marks))
+                told += _tell(session, sha256, word, marks)
             keep(session, entry if changed else None)
-            return changed
+            return Mailed(changed, tuple(told))
 
-        return await self._changed(work, entry)
+        changed: bool = await self._writer.work(work, due=word.at, at=word.at)
+        self._audit.kept(entry)
+        return changed
+
+
+def _tell(session: Session, sha256: str, word: Word, marks: Json) -> list[RunId]:
+    """Leave a message for each run that is to know of the marks; which they are."""
+    pinned = [RunId(row[0]) for row in session.all(_PINNED, kind=word.kind, sha256=sha256)]
+    if not pinned:
+        return []
+    body, first = dumps({"do": word.do, "marks": marks}), take(session, INBOX, len(pinned))
+    session.write([Write(ADD_MESSAGE, [
+        (f"marks:{number}", number, run_id, "told", None, None, "", None, word.at, "pending", None, None, None, body)
+        for number, run_id in enumerate(pinned, start=first)
+    ])])  # fmt: skip
+    return pinned
 
 
 def _row(facts: Installed) -> Row:

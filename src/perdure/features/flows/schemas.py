@@ -442,7 +442,7 @@ def _told(problems: Sequence[Problem]) -> list[Json]:
 
 
 def _entrypoint_of(facts: Installed, entry: Entrypoint) -> dict[str, Any]:
-    mark = mark_of(facts, entry.flow_id) or {}
+    mark = mark_of(facts.deprecated, entry.flow_id) or {}
     return {
         **write_entrypoint(entry),
         "workflow_id": workflow_id(facts.bundle_id, facts.bundle_version, entry.flow_id),

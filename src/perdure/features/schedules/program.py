@@ -32,6 +32,7 @@ from perdure.kernel.model import (
 from perdure.kernel.program import Done, Moment, Move, Program, View
 from perdure.kernel.values import Json
 from perdure.services.bundles import KIND as FLOW
+from perdure.services.bundles import mark_of
 from perdure.services.schedules import OCCURRENCE, SCHEDULE
 
 LATE: Final = timedelta(minutes=1)  # what starts later than this was caught up
@@ -134,6 +135,8 @@ class Turn:
     def _missed(self, planned: datetime) -> tuple[str | None, datetime]:
         """Why a time that has passed is not made up for, and until when that holds."""
         due, now, held = planned + self.jitter, self.moment.at, self.moment.held
+        if self.at.closed is not None:
+            return self.at.closed, now - self.jitter
         if now - due > self.window:
             horizon = now - self.window - self.jitter
             if held is not None:
@@ -204,8 +207,9 @@ class Turn:
         self, planned: str, outcome: str, cause: str = "planned", why: str | None = None
     ) -> None:
         """Start an occurrence."""
-        if len(self.at.running) >= RUNNING_MAX:
-            self.skip(planned, f"{RUNNING_MAX} run already", cause)
+        why_not = f"{RUNNING_MAX} run already" if len(self.at.running) >= RUNNING_MAX else None
+        if why_not := self.at.closed or why_not:
+            self.skip(planned, why_not, cause)
             return
         counts, identity = self.at.counts, planned
         if cause != "planned":
@@ -309,8 +313,25 @@ class Turn:
             case "backfill":
                 self.at.backfill += message["planned"]
                 self._go_on()
+            case "deprecate":
+                self._close(mark_of(message["marks"], self.home.program.name))
             case _:
                 self._change(message)
+
+    def _close(self, mark: Json) -> None:
+        """Start nothing while the flow has a mark; where it is taken away, pass over what was planned meanwhile."""
+        self.more = True
+        while self.at.closed is not None and self.more:
+            self.more = False
+            self.catch_up()
+        self.more = False
+        self.at.closed = None if mark is None else _closed_by(mark)
+        if self.at.closed is not None:
+            for old in self.at.buffer:
+                self.skip(old["planned_at"], self.at.closed)
+            for planned in self.at.backfill:
+                self.skip(planned, self.at.closed, "backfill")
+            self.at.buffer, self.at.backfill = [], []
 
     def _change(self, message: Json) -> None:
         """Take new terms: at once, from the last planned time on; or from the next one on, which stays."""
@@ -367,6 +388,12 @@ class Turn:
             details={"kind": SCHEDULE, "planned_at": text_of(planned)}, payload={"until": due},
         )  # fmt: skip
         return (wait,)
+
+
+def _closed_by(mark: Mapping[str, Json]) -> str:
+    """Why nothing is started of a flow with this mark."""
+    reason = mark.get("reason")
+    return f"the flow is deprecated: {reason}" if reason else "the flow is deprecated"
 
 
 def _says_no(result: Json) -> bool:

@@ -10,7 +10,7 @@ import orjson
 from perdure.clock import text_of, time_of
 from perdure.errors import Invalid, RunNotFound, Unfit
 from perdure.features.schedules.spec import Asked, Target, jitter_of, plan_of, spec_of
-from perdure.features.schedules.standing import CHILD_STEPS, STANDING, Counts
+from perdure.features.schedules.standing import CHILD_STEPS, CLOSED, STANDING, Counts
 from perdure.features.schedules.words import anchor_of, planned_between
 from perdure.identity.audit import Entry
 from perdure.ids import RunId, new_id
@@ -33,7 +33,9 @@ class Shown(NamedTuple):
 
     header: Header
     cells: Mapping[str, Json]
-    next_at: datetime | None  # when it runs next: the planned time, and its jitter
+    next_at: (
+        datetime | None
+    )  # when it runs next: the planned time, and its jitter; `None` where it does not
 
     @property
     def counts(self) -> Counts:
@@ -126,7 +128,7 @@ async def _loaded(runtime: RuntimeContext, run_id: RunId) -> Loaded:
 
 def _shown(header: Header, loaded: Loaded) -> Shown:
     row = Shown(header._replace(schedule=loaded.cells[SPEC]), loaded.cells, None)
-    if header.status in TERMINAL:
+    if header.status in TERMINAL or CLOSED in loaded.cells:
         return row
     following = _following(loaded, 1)
     return row._replace(next_at=following[0].runs_at if following else None)

@@ -12,7 +12,7 @@ from perdure.errors import Invalid
 from perdure.features.schedules.calendar import Dst
 from perdure.features.schedules.schedule import Occurrence, Occurrences, Page, Planned, Shown
 from perdure.features.schedules.spec import Asked, Overlap
-from perdure.features.schedules.standing import BACKFILL, BUFFER, RUNNING
+from perdure.features.schedules.standing import BACKFILL, BUFFER, CLOSED, RUNNING
 from perdure.kernel.limits import INTEGER_MAX
 from perdure.kernel.model import Status
 from perdure.kernel.values import Json
@@ -126,6 +126,7 @@ class ScheduleRow(BaseModel):
     error: str | None
     schedule: JsonObject
     next_run_at: str | None
+    closed: str | None
     last_planned_at: str | None
     planned: int
     started: int
@@ -189,7 +190,7 @@ def row_of(shown: Shown) -> dict[str, Json]:
         "pause_reason": None if held is None else held.reason or None,
         "paused_at": None if held is None else held.at, "created_at": birth.created_at,
         "updated_at": header.updated_at, "error": header.error, "schedule": header.schedule,
-        "next_run_at": _text(shown.next_at), "last_planned_at": counts.last, "planned": counts.planned,
+        "next_run_at": _text(shown.next_at), "closed": cells.get(CLOSED), "last_planned_at": counts.last, "planned": counts.planned,
         "started": counts.started, "skipped": counts.skipped, "failed": counts.failed,
         "failures_in_a_row": counts.failures,
         "running": [it["planned_at"] for it in cells.get(RUNNING, {}).values()],

@@ -16,6 +16,7 @@ RUNNING: Final = "ctl/running"
 BUFFER: Final = "ctl/buffer"
 BACKFILL: Final = "ctl/backfill"
 GAP: Final = "ctl/gap"
+CLOSED: Final = "ctl/closed"  # why nothing is started, where the flow takes no new runs
 
 
 class Counts(NamedTuple):
@@ -45,6 +46,7 @@ class Standing:
         self.buffer: list[Json] = list(cells.get(BUFFER, ()))
         self.backfill: list[str] = list(cells.get(BACKFILL, ()))
         self.gap: Json = cells.get(GAP)
+        self.closed: str | None = cells.get(CLOSED)
         self._before = self._cells()
 
     def _cells(self) -> dict[str, Json]:
@@ -53,7 +55,7 @@ class Standing:
             BUFFER: list(self.buffer),
             BACKFILL: list(self.backfill),
         }
-        return {SPEC: self.spec, STANDING: self.counts, **lists, GAP: self.gap}
+        return {SPEC: self.spec, STANDING: self.counts, **lists, GAP: self.gap, CLOSED: self.closed}
 
     def count(self, **changes: Json) -> None:
         """Change counts."""

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from perdure.clock import text_of, time_of
-from perdure.errors import Conflict, Unfit
+from perdure.errors import Conflict, Deprecated, Unfit
 from perdure.features.schedules.calendar import Dst
 from perdure.features.schedules.program import BACKFILL_MAX
 from perdure.features.schedules.spec import Overlap, check, plan_of, time_in
-from perdure.features.schedules.standing import BACKFILL, STANDING
+from perdure.features.schedules.standing import BACKFILL, CLOSED, STANDING
 from perdure.kernel.model import Cells, Run
 from perdure.kernel.values import Json
 from perdure.registry.programs import Telling
@@ -79,13 +79,13 @@ def update(run: Run, cells: Cells, payload: Mapping[str, Json], at: datetime) ->
 
 def trigger(run: Run, cells: Cells, payload: Mapping[str, Json], at: datetime) -> Json:
     """A run now, beside what runs."""
-    _check_going(run)
+    _check_going(run, cells)
     return {"do": "trigger"}
 
 
 def backfill(run: Run, cells: Cells, payload: Mapping[str, Json], at: datetime) -> Json:
     """Runs for the planned times of a window that has passed."""
-    _check_going(run)
+    _check_going(run, cells)
     asked = _read(Window, payload)
     times = planned_between(run, cells, (asked.start, asked.end), BACKFILL_MAX + 1)
     if times and times[-1] > at:
@@ -123,9 +123,11 @@ def anchor_of(run: Run, cells: Cells) -> str:
     return anchor
 
 
-def _check_going(run: Run) -> None:
+def _check_going(run: Run, cells: Cells) -> None:
     if run.held is not None:
         raise Conflict("The schedule is paused.", reason="paused")
+    if CLOSED in cells:
+        raise Deprecated(f"The schedule starts nothing: {cells[CLOSED]}.")
 
 
 def _read(model: type[M], payload: Mapping[str, Json]) -> M:
