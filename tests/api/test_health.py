@@ -6,7 +6,10 @@ import pytest
 
 from perdure.api.collaborators import ApiSettings
 from perdure.errors import StoreFailed
+from perdure.identity.principal import Role
+from perdure.identity.users import OVER_ALL
 from tests.support.gateway import Gateway, Options, a_gateway
+from tests.support.signing import a_town
 
 pytestmark = pytest.mark.anyio
 NOBODY = {"authorization": ""}
@@ -40,6 +43,26 @@ async def test_metrics_are_for_admins(gateway: Gateway) -> None:
     answer = await gateway.client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert 'route="/metrics",status="401"' in answer.text
+
+
+async def test_metrics_count_the_whole_server_and_are_for_admins_of_all_of_it(
+    tmp_path: Path, database: str
+) -> None:
+    async with a_town(tmp_path, database=database) as town:
+        both = frozenset({Role.USER, Role.ADMIN})
+        _, town.tokens["op"] = await town.control.user("op", roles=both, scopes=(OVER_ALL,))
+
+        async def asked(name: str) -> tuple[int, dict[str, str]]:
+            answer = await town.gateway.client.get("/metrics", headers=town.bearer(name))
+            told = {} if answer.is_success else answer.json()
+            names = ("reason_code", "required_scope", "required_role")
+            return answer.status_code, {name: told[name] for name in names if name in told}
+
+        assert await asked("op") == (200, {})
+        needed = {"reason_code": "scope_required", "required_scope": OVER_ALL}
+        assert await asked("ada") == (403, needed)
+        needed = {"reason_code": "admin_required", "required_role": "admin"}
+        assert await asked("bob") == (403, needed)
 
 
 async def test_on_loopback_metrics_are_open(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ async def test_promise_77_the_document_lists_every_route_with_its_action(
         operation = document["paths"][path][method.lower()]
         assert (operation["security"] == []) is rules[action].public
         assert operation["x-roles"] == sorted(role.value for role in rules[action].roles)
+        assert ("x-scope" in operation) is rules[action].over_all
 
 
 async def test_promise_13_loopback_alone_makes_nobody_a_reader_of_the_api(

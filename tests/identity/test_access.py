@@ -21,6 +21,7 @@ from perdure.identity.access import (
 from perdure.identity.credentials import local_admin
 from perdure.identity.principal import Principal
 from perdure.identity.users import OVER_ALL
+from perdure.ids import TenantId
 
 ADMIN_ONE = local_admin("f")
 BOB = replace(ADMIN_ONE, roles=frozenset({USER}), scopes=("*",))
@@ -136,6 +137,16 @@ def test_loopback_opens_pages_and_metrics_and_nothing_else() -> None:
     assert all(after[action].public for action in changed)
 
 
-def test_metrics_are_for_admins() -> None:
-    with pytest.raises(Forbidden):
-        check("metrics:read", BOB, RULES)
+def test_what_counts_the_whole_server_is_for_admins_of_all_tenants() -> None:
+    check("metrics:read", ADMIN_ONE, RULES)
+    of_one = replace(ADMIN_ONE, tenant=TenantId("acme"), scopes=())
+    check("metrics:read", replace(of_one, scopes=(OVER_ALL,)), RULES)
+    check("metrics:read", replace(of_one, scopes=(OVER_ALL, "metrics:read")), RULES)
+    for scopes in ((), ("*",), ("metrics:*",)):
+        why = denied("metrics:read", replace(of_one, scopes=scopes), RULES)
+        assert why == ("scope_required", {"required_scope": OVER_ALL})
+    for scopes in (("*",), (OVER_ALL,)):
+        why = denied("metrics:read", replace(of_one, roles=frozenset({USER}), scopes=scopes), RULES)
+        assert why == ("admin_required", {"required_role": "admin"})
+    narrow = replace(of_one, scopes=(OVER_ALL, "run:read"))
+    assert denied("metrics:read", narrow, RULES) == ("scope_required", {"required_scope": "metrics:read"})  # fmt: skip

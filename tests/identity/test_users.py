@@ -4,7 +4,7 @@ import pytest
 
 from perdure.identity.credentials import local_admin
 from perdure.identity.principal import Principal, Role
-from perdure.identity.users import OVER_ALL, User, UserChange, is_over, principal_of
+from perdure.identity.users import OVER_ALL, User, UserChange, is_over, is_over_all, principal_of
 from perdure.ids import RuntimeId, TenantId, UserId
 
 ACME, BETA = TenantId("acme"), TenantId("beta")
@@ -37,6 +37,7 @@ def test_promise_03_a_user_becomes_one_principal_of_what_is_kept_of_them() -> No
 )
 def test_an_admins_word_goes_in_their_tenant(principal: Principal, own: bool, other: bool) -> None:
     assert (is_over(principal, ACME), is_over(principal, BETA)) == (own, other)
+    assert is_over_all(principal) is other
 
 
 def test_a_change_names_what_it_changes() -> None:

@@ -97,6 +97,8 @@ def _first_line(description: str) -> str:
 
 
 def _who(rule: Rule) -> str:
+    if rule.over_all:
+        return "admin of all tenants"
     return "everybody" if rule.public else ", ".join(sorted(role.value for role in rule.roles))
 
 

@@ -9,6 +9,7 @@ from perdure.api.callers import SAFE_METHODS
 from perdure.api.collaborators import Collaborators
 from perdure.api.schemas.problem import Problem
 from perdure.identity.access import Rule
+from perdure.identity.users import OVER_ALL
 
 Security = list[dict[str, list[str]]]
 
@@ -39,6 +40,8 @@ def document_of(app: FastAPI) -> dict[str, Any]:
             operation["security"] = _security(method.upper(), rule, at_home)
             operation["x-action"] = action
             operation["x-roles"] = sorted(role.value for role in rule.roles)
+            if rule.over_all:
+                operation["x-scope"] = OVER_ALL
     components["securitySchemes"] = _schemes(collaborators)
     document["security"] = BEARER
     return document

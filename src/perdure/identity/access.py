@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from perdure.errors import Forbidden, Unauthenticated
 from perdure.identity.principal import Principal, Role
-from perdure.identity.users import OVER_ALL
+from perdure.identity.users import OVER_ALL, is_over_all
 
 USER, ADMIN = Role.USER, Role.ADMIN
 NOBODY: Final = "nobody"  # the role that what has no rule asks for
@@ -32,6 +32,7 @@ class Rule:
 
     What is `public` is open also to those who show no credential, and what is one's `own` to
     whoever has the role, whatever their scopes: it tells them who they are, and lets them go.
+    What tells of all tenants at once is for those alone whose word is `over_all` of them.
     """
 
     roles: frozenset[Role]
@@ -39,6 +40,7 @@ class Rule:
     hidden: bool = False
     public: bool = False
     own: bool = False
+    over_all: bool = False
     recorded: Recorded = Recorded.AROUND  # what is not `audited` leaves only its refusals
 
     @property
@@ -47,16 +49,9 @@ class Rule:
         return min(self.roles, key=list(Role).index).value if self.roles else NOBODY
 
 
-def rule(
-    *roles: Role,
-    audited: bool = False,
-    hidden: bool = False,
-    public: bool = False,
-    own: bool = False,
-    recorded: Recorded = Recorded.AROUND,
-) -> Rule:
-    """A rule for any of `roles`."""
-    return Rule(frozenset(roles), audited, hidden, public, own, recorded)
+def rule(*roles: Role, recorded: Recorded = Recorded.AROUND, **marks: bool) -> Rule:
+    """A rule for any of `roles`, with the marks of `Rule`."""
+    return Rule(frozenset(roles), recorded=recorded, **marks)
 
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -85,7 +80,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "discovery:read": rule(USER, ADMIN, own=True),
     "health:read": rule(USER, ADMIN, hidden=True, public=True),
     "site:read": rule(USER, ADMIN, hidden=True, public=True),
-    "metrics:read": rule(ADMIN, hidden=True),
+    "metrics:read": rule(ADMIN, hidden=True, over_all=True),
     "docs:read": rule(USER, ADMIN, hidden=True),
 }
 
@@ -121,6 +116,8 @@ def denied(action: str, principal: Principal | None, rules: Mapping[str, Rule]) 
         return None
     if principal is None or not one.roles & principal.roles:
         return Denied(f"{one.needed}_required", {"required_role": one.needed})
+    if one.over_all and not is_over_all(principal):
+        return Denied("scope_required", {"required_scope": OVER_ALL})
     if one.own or in_scope(action, principal.scopes):
         return None
     return Denied("scope_required", {"required_scope": action})

@@ -69,6 +69,9 @@ def principal_of(user: User, *, fingerprint: str, credential: str) -> Principal:
 
 def is_over(principal: Principal, tenant: TenantId) -> bool:
     """Whether an admin's word goes in a tenant: in their own, or in all where they have that scope."""
-    if not principal.admin:
-        return False
-    return principal.tenant in (tenant, LOCAL) or OVER_ALL in principal.scopes
+    return principal.admin and (principal.tenant == tenant or is_over_all(principal))
+
+
+def is_over_all(principal: Principal) -> bool:
+    """Whether an admin's word goes in every tenant: the installation's own, and whoever has that scope."""
+    return principal.admin and (principal.tenant == LOCAL or OVER_ALL in principal.scopes)

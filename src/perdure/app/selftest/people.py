@@ -12,7 +12,7 @@ from perdure.app.client import Gateway
 from perdure.app.selftest.answers import Answer
 from perdure.app.selftest.rows import NOWHERE
 from perdure.errors import GatewayError, Invalid, NotFound
-from perdure.identity.users import LOCAL
+from perdure.identity.users import LOCAL, OVER_ALL
 
 PREFIX: Final = "selftest"
 HOME: Final = "default"  # where the installation's own token is at home
@@ -29,6 +29,7 @@ class Person:
     token: str
     company: "Company" = field(repr=False)
     admin: bool = False
+    over_all: bool = False
     gateway: Gateway | None = None  # opened when they first ask
     acts: list[str] = field(default_factory=list)  # requests that their plane puts on record
 
@@ -61,6 +62,7 @@ class Company:
         """Make people at `url` by `root`, with clients that are closed with `stack`."""
         self.url, self.root, self._stack = url, root, stack
         self.home = HOME
+        self.over_all = False  # whether the admin's word goes in every tenant
         self.shared = ""
         self.lost = ""  # the file of a run that is nowhere any more
         self.made: list[tuple[str, str]] = []  # tenants and users
@@ -74,6 +76,7 @@ class Company:
         principal = me["principal"]
         if principal["tenant_id"] != LOCAL:
             self.home = principal["tenant_id"]
+        self.over_all = principal["tenant_id"] == LOCAL or OVER_ALL in principal["scopes"]
         await self.root.get("/admin/users", limit=1)
 
     async def client(self, token: str | None) -> Gateway:
@@ -104,7 +107,7 @@ class Company:
 
     def admin(self) -> Person:
         """The admin who lets the trial happen."""
-        return Person("the admin", self.home, "", self, True, self.root)
+        return Person("the admin", self.home, "", self, True, self.over_all, self.root)
 
     async def leave(self) -> list[str]:
         """Delete everybody who was made, and what is kept of them; what could not be."""

@@ -40,6 +40,7 @@ class Row:
         default_factory=dict
     )  # places that say again what stands in another
     admin: bool = False  # for admins alone
+    over_all: bool = False  # for admins of all tenants alone
     public: bool = False  # for those, too, who show no credential
     at_home: bool = False  # for them where the server is bound to loopback
     known: bool = True  # whether asking for what is not there is refused
@@ -204,7 +205,7 @@ ROWS: Final[Sequence[Row]] = (
     Row("GET //api/health", public=True, known=False),
     Row("GET //healthz", public=True, known=False),
     Row("GET //readyz", public=True, known=False),
-    Row("GET //metrics", admin=True, at_home=True, lists=False),  # counts the whole server, by route
+    Row("GET //metrics", admin=True, over_all=True, at_home=True, lists=False),  # counts the whole server, by route
     Row("GET //", public=True, known=False),
     Row("GET //console", public=True, known=False),
     Row("GET //problems", public=True, known=False),
