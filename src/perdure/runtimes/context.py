@@ -65,16 +65,27 @@ class RuntimeContext:
     meter: Meter | None = None  # what its principal uses; `None` where nobody counts
     use: Use = field(default_factory=Use)
     _bundles: "OrderedDict[BundleSha, Bundle]" = field(default_factory=OrderedDict)
+    _reading: "dict[BundleSha, asyncio.Task[Bundle]]" = field(default_factory=dict)
     _programs: "OrderedDict[ProgramRef, Program]" = field(default_factory=OrderedDict)
 
     async def bundle(self, sha256: BundleSha) -> Bundle:
-        """The bundle with these bytes. Raises `BundleNotFound`."""
+        """The bundle with these bytes, read once for all who ask meanwhile. Raises `BundleNotFound`."""
         bundle = self._bundles.get(sha256)
-        if bundle is None:
+        if bundle is not None:
+            self._bundles.move_to_end(sha256)
+            return bundle
+        reading = self._reading.get(sha256)
+        if reading is None:
+            reading = self._reading[sha256] = asyncio.create_task(self._read(sha256))
+        return await asyncio.shield(reading)  # who gives up takes nothing from the others
+
+    async def _read(self, sha256: BundleSha) -> Bundle:
+        try:
             bundle = await asyncio.to_thread(read_bundle, await self.plane.bundles.content(sha256))
             _keep(self._bundles, sha256, bundle)
-        self._bundles.move_to_end(sha256)
-        return bundle
+            return bundle
+        finally:
+            del self._reading[sha256]
 
     def program_at_hand(self, ref: ProgramRef) -> Program | None:
         """The program of a reference, if it was made before."""
@@ -85,8 +96,9 @@ class RuntimeContext:
         program = self._programs.get(ref)
         if program is None:
             bundle = None if ref.bundle is None else await self.bundle(ref.bundle)
-            program = self.registry.program(ref, bundle)
-            _keep(self._programs, ref, program)
+            if ref not in self._programs:  # else another asker has made it meanwhile
+                _keep(self._programs, ref, self.registry.program(ref, bundle))
+            program = self._programs[ref]
         self._programs.move_to_end(ref)
         return program
 
