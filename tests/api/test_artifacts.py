@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from perdure.adapters.sql import artifact_search
 from perdure.api.collaborators import ApiSettings
 from perdure.services.artifacts import owner_of
 from perdure.stores.artifacts import Artifact
@@ -218,11 +219,26 @@ async def test_artifacts_are_found_in_their_scope_and_counted(gateway: Gateway) 
             f"/artifacts/search?scope=session&session_id=S&limit=1&order_by=size_bytes&cursor={session['next_cursor']}"
         )
     ).json()
-    assert [it["filename"] for it in follows["items"]] == ["one.txt"]
+    assert ([it["filename"] for it in follows["items"]], follows["has_more"]) == (
+        ["one.txt"],
+        False,
+    )
+    assert found["has_more"] is False and found["warnings"] == []
     stats = (await gateway.get("/artifacts/stats?content_type=text/*")).json()
     assert (stats["ok"], stats["total"], stats["total_bytes"]) == (True, 3, 11)
     for query in ("scope=run", "tags=nonsense", "order_by=odd", "cursor=%3F"):
         assert (await gateway.get(f"/artifacts/search?{query}")).status_code == 400, query
+
+
+async def test_a_count_that_ends_at_its_bound_says_so(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifact_search, "COUNTED_MAX", 1)
+    for content in (b"one", b"two"):
+        await uploaded(gateway, content, session_id="S", filename="f.txt")
+    for path in ("search?limit=1", "stats"):
+        told = (await gateway.get(f"/artifacts/{path}")).json()
+        assert told["total"] == 1 and "more than 1" in told["warnings"][0]
 
 
 async def test_the_step_that_made_a_value_is_told(gateway: Gateway) -> None:

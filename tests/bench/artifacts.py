@@ -34,6 +34,7 @@ QUERIES: Final[dict[str, ArtifactQuery]] = {
     "of one session": ArtifactQuery(session_id="session-7", limit=50),
     "of one workflow, page 20": ArtifactQuery(workflow_id="b@1:f3", limit=50, offset=1_000),
     "by a word": ArtifactQuery(text="report 99", limit=50),
+    "by a word that many have, page 20": ArtifactQuery(text="report 9", limit=50, offset=1_000),
     "by a word that none has": ArtifactQuery(text="nowhere", limit=50),
     "by a tag, the largest": ArtifactQuery(tags={"batch": "7"}, by_size=True, limit=50),
 }

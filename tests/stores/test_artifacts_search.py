@@ -6,6 +6,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 
+from perdure.adapters.sql import artifact_search
 from perdure.adapters.sql.artifact_search import Form, Searches, given_of
 from perdure.errors import Invalid
 from perdure.ids import ArtifactId
@@ -72,6 +73,26 @@ async def test_pages_go_on_where_the_last_one_ended(
     assert [it.id for it in (await store.plane.artifacts.search(offset)).items] == right[5:]
 
 
+@pytest.mark.parametrize("by_size", [False, True])
+@pytest.mark.parametrize("query", [{"text": "file"}, {"tags": {"kind": "attachment"}}])
+async def test_pages_of_a_word_are_those_of_all_that_have_it(
+    store: Store, query: dict[str, Any], by_size: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [(await put(store, n)).id for n in range(5)]
+    await put(store, 5, tags={"name": "another"})
+    right = made if by_size else made[::-1]
+    page = await store.plane.artifacts.search(ArtifactQuery(**query, by_size=by_size, limit=2))
+    assert page.next is not None
+    after = ArtifactQuery(**query, by_size=by_size, limit=3, after=page.next)
+    following = await store.plane.artifacts.search(after)
+    assert [it.id for it in (*page.items, *following.items)] == list(right)
+    assert (page.total, following.total, following.next) == (5, 5, None)
+    monkeypatch.setattr(Searches, "_total", None)  # looked through once
+    offset = ArtifactQuery(**query, by_size=by_size, limit=2, offset=2)
+    page = await store.plane.artifacts.search(offset)
+    assert [it.id for it in page.items] == list(right[2:4]) and page.total == 5
+
+
 @pytest.mark.parametrize("cursor", ["", "?", "bm8", "WzEsMl0", "WyJhIl0"])
 async def test_what_is_no_cursor_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(Invalid):
@@ -91,6 +112,43 @@ async def test_counts_are_told_by_sort(store: Store) -> None:
         "workflow_id": {"b@1:f": 1}, "node_id": {"draw": 1}, "run_id": {"run-1": 1},
     }  # fmt: skip
     assert (await store.plane.artifacts.count(ArtifactQuery(modality="image"))).total == 1
+
+
+async def test_no_more_are_counted_than_a_bound_and_it_says_that_there_are_more(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifact_search, "COUNTED_MAX", 3)
+    for n in range(4):
+        await put(store, n, "text/plain" if n else "image/png")
+    page = await store.plane.artifacts.search(ArtifactQuery(limit=1))
+    counted = await store.plane.artifacts.count(ArtifactQuery())
+    assert (page.total, page.complete) == (counted.total, counted.complete) == (3, False)
+    for offset in (0, 3):
+        words = ArtifactQuery(text="file", limit=1, offset=offset)
+        page = await store.plane.artifacts.search(words)
+        assert (page.total, page.complete, len(page.items)) == (3, False, 1)
+    assert counted.total_bytes == 99 + 98 + 97 and counted.facets["modality"] == {"text": 3}
+    texts = ArtifactQuery(modality="text", limit=1)
+    page, counted = (
+        await store.plane.artifacts.search(texts),
+        await store.plane.artifacts.count(texts),
+    )
+    assert (page.total, page.complete) == (counted.total, counted.complete) == (3, True)
+
+
+async def test_the_last_page_says_how_many_there_are_and_nothing_is_counted(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        await put(store, n)
+    for offset, limit, total in ((0, 3, 3), (2, 2, 3), (3, 2, 3), (9, 2, 3)):
+        query = ArtifactQuery(offset=offset, limit=limit)
+        assert (await store.plane.artifacts.search(query)).total == total, query
+    monkeypatch.setattr(Searches, "_total", None)
+    for offset, limit in ((0, 3), (1, 5)):
+        query = ArtifactQuery(offset=offset, limit=limit)
+        assert (await store.plane.artifacts.search(query)).total == 3
+    assert (await store.plane.artifacts.search(ArtifactQuery(text="none such"))).total == 0
 
 
 QUERIES = (
@@ -113,6 +171,22 @@ async def test_a_page_is_read_off_an_index(store: Store, query: ArtifactQuery) -
     assert "index" in plan, plan
     assert "temp b-tree for order" not in plan, plan
     assert "->  sort" not in plan, plan
+
+
+@pytest.mark.parametrize("query", [pytest.param(it, id=str(n)) for n, it in enumerate(QUERIES)])
+async def test_what_is_counted_is_read_off_an_index_up_to_a_bound(
+    store: Store, query: ArtifactQuery
+) -> None:
+    await put(store, 0)
+    given = given_of(query)
+    dialect = store.plane.facts.name
+    finding, counting, reading = Searches().counts(frozenset(given))
+    values = {**given, "_bound": 9}
+    row = reading.row(dialect, values)
+    assert all(9 in it.row(dialect, values) for it in (finding, counting, reading))
+    plan = explained(store, reading.words(dialect).text, row).lower()
+    assert "index" in plan, plan
+    assert "temp b-tree for order" not in plan and "->  sort" not in plan, plan
 
 
 def explained(store: Store, text: str, row: Sequence[object]) -> str:

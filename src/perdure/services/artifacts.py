@@ -25,13 +25,17 @@ _PLAIN_SESSION: Final = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 class ArtifactPage(NamedTuple):
-    """Artifacts in their order, how many there are, and the cursor of the next page where it is known."""
+    """Artifacts in their order, how many there are, and the cursor of the next page where it is known.
+
+    Where `complete` is false there are more than `total`.
+    """
 
     items: Sequence[Artifact]
     total: int
     limit: int
     offset: int
     next: str | None = None
+    complete: bool = True
 
 
 class Sent(NamedTuple):
@@ -83,7 +87,9 @@ async def search(
 ) -> tuple[ArtifactPage, Counted | None]:
     """Artifacts that a query is about, and where it is wished how many of each sort. Raises `Invalid`."""
     found = await runtime.plane.artifacts.search(query)
-    page = ArtifactPage(found.items, found.total, query.limit, query.offset, found.next)
+    page = ArtifactPage(
+        found.items, found.total, query.limit, query.offset, found.next, found.complete
+    )
     return page, await stats(runtime, query) if counted else None
 
 

@@ -87,19 +87,27 @@ class ArtifactQuery(NamedTuple):
 
 
 class ArtifactPage(NamedTuple):
-    """Artifacts, how many there are in all, and the cursor of the next page where there is one."""
+    """Artifacts, how many there are in all, and the cursor of the next page where there is one.
+
+    Where `complete` is false there are more than `total`, which is as far as they are counted.
+    """
 
     items: Sequence[Artifact]
     total: int
     next: str | None = None
+    complete: bool = True
 
 
 class Counted(NamedTuple):
-    """How many artifacts there are that a query is about, and how many of each sort. Lists are bounded."""
+    """How many artifacts there are that a query is about, and how many of each sort. Lists are bounded.
+
+    Where `complete` is false there are more: these are the newest.
+    """
 
     total: int
     total_bytes: int
     facets: Mapping[str, Mapping[str, int]]
+    complete: bool = True
 
 
 class Swept(NamedTuple):

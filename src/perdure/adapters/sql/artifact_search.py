@@ -3,27 +3,39 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    func,
+    select,
+    tuple_,
+)
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from perdure.adapters.sql.artifact_rows import COLUMNS, artifact_of
 from perdure.adapters.sql.dialect import Session
 from perdure.adapters.sql.encode import dumps, loads
-from perdure.adapters.sql.statements import Row, Sql
+from perdure.adapters.sql.statements import Row, Sql, among
 from perdure.adapters.sql.tables import artifacts
 from perdure.errors import Invalid
 from perdure.stores.artifacts import TAGS_MAX, Artifact, ArtifactPage, ArtifactQuery, Counted
 
-GROUPS_MAX: Final = 10_000  # combinations of sorts that are counted
+COUNTED_MAX: Final = (
+    10_000  # that are counted, the newest: what lies behind them costs nobody anything
+)
 FACET_MAX: Final = 100  # values of one facet that are told, the most frequent
-FACETS: Final = ("kind", "render", "modality", "content_type", "workflow_id", "node_id")
+FACETS: Final = ("kind", "render", "modality", "content_type", "workflow_id", "node_id", "run_id")
 ON_THE_WIRE: Final = {"kind": "semantic_kind", "render": "render_kind"}
 _LIKE: Final = str.maketrans({"%": "!%", "_": "!_", "!": "!!"})
 
 _EQUAL: Final = ("owner", "run_id", "session_id", "workflow_id", "node_id", "kind", "modality", "render", "content_type")  # fmt: skip
 _FILTERS: Final[Mapping[str, ColumnElement[bool]]] = {
+    "ids": among(artifacts.c.id, "ids"),
     **{name: artifacts.c[name] == bindparam(name) for name in _EQUAL},
     "family": artifacts.c.content_type.like(bindparam("family"), escape="!"),
     "text": artifacts.c.words.like(bindparam("text"), escape="!"),
@@ -31,7 +43,6 @@ _FILTERS: Final[Mapping[str, ColumnElement[bool]]] = {
     "created_after": artifacts.c.created_at > bindparam("created_after"),
     "created_before": artifacts.c.created_at < bindparam("created_before"),
 }  # fmt: skip
-_ORDERS: Final = {False: artifacts.c.created_at, True: artifacts.c.size_bytes}
 
 
 class Form(NamedTuple):
@@ -43,28 +54,55 @@ class Form(NamedTuple):
     follows: bool = False
 
 
+class Counts(NamedTuple):
+    """The statements for one set of filters, none of which goes past a bound."""
+
+    finding: Sql
+    counting: Sql
+    reading: Sql
+
+
 class Searches:
     """Pages of artifacts and counts of their sorts."""
 
     def __init__(self) -> None:
         """Know no statement yet."""
         self._pages: dict[Form, Sql] = {}
-        self._counts: dict[frozenset[str], tuple[Sql, Sql, Sql]] = {}
+        self._counts: dict[frozenset[str], Counts] = {}
 
     def page(self, session: Session, query: ArtifactQuery) -> ArtifactPage:
         """Artifacts in the order that is asked for, and how many there are."""
-        given = given_of(query)
-        names = frozenset(given)
+        given, total = self._narrowed(session, given_of(query))
         values: dict[str, object] = {**given, "_limit": query.limit + 1, "_offset": query.offset}
-        form = Form(names, query.by_size, query.ascending, query.after is not None)
+        form = Form(frozenset(given), query.by_size, query.ascending, query.after is not None)
         if query.after is not None:
             values["after_at"], values["after_id"] = _place_of(query.after, form.by_size)
         rows = session.all(self.statement(form), **values)
-        total = session.first(self.counting(names)[0], **given)
-        assert total is not None, "a count is always answered"
         items = [artifact_of(row) for row in rows[: query.limit]]
-        more = len(rows) > query.limit
-        return ArtifactPage(items, total[0], _cursor_of(items[-1], form.by_size) if more else None)
+        following = _cursor_of(items[-1], form.by_size) if len(rows) > query.limit else None
+        if total is None:
+            last = following is None and not form.follows and (items or not query.offset)
+            total = query.offset + len(items) if last else self._total(session, given)
+        return ArtifactPage(items, min(total, COUNTED_MAX), following, total <= COUNTED_MAX)
+
+    def _narrowed(
+        self, session: Session, given: Mapping[str, object]
+    ) -> tuple[Mapping[str, object], int | None]:
+        """What is asked, by the ids of what has the words where they are few enough, and how many they are.
+
+        Words have no index: what is left by the other filters is looked through, once.
+        """
+        if "text" not in given and "tag0" not in given:
+            return given, None
+        finding = self.counts(frozenset(given)).finding
+        found = [row[0] for row in session.all(finding, **given, _bound=COUNTED_MAX + 1)]
+        return ({"ids": found} if len(found) <= COUNTED_MAX else given), len(found)
+
+    def _total(self, session: Session, given: Mapping[str, object]) -> int:
+        counting = self.counts(frozenset(given)).counting
+        told = session.first(counting, **given, _bound=COUNTED_MAX + 1)
+        assert told is not None, "a count is always answered"
+        return int(told[0])
 
     def statement(self, form: Form) -> Sql:
         """The statement of a page."""
@@ -72,38 +110,32 @@ class Searches:
             self._pages[form] = Sql(_page(form))
         return self._pages[form]
 
-    def counting(self, names: frozenset[str]) -> tuple[Sql, Sql, Sql]:
-        """The statements that count: all, by sort, and by run."""
+    def counts(self, names: frozenset[str]) -> Counts:
+        """The statements that find, count, and read what is counted by sort."""
         if names not in self._counts:
-            columns = [artifacts.c[name] for name in FACETS]
-            count, size = func.count(), func.sum(artifacts.c.size_bytes)
-            runs = select(artifacts.c.run_id, count).where(artifacts.c.run_id.is_not(None))
-            self._counts[names] = (
-                Sql(_filtered(select(count).select_from(artifacts), names)),
-                Sql(
-                    _filtered(select(*columns, count, size), names)
-                    .group_by(*columns)
-                    .limit(GROUPS_MAX)
-                ),
-                Sql(
-                    _filtered(runs, names)
-                    .group_by(artifacts.c.run_id)
-                    .order_by(count.desc(), artifacts.c.run_id)
-                    .limit(FACET_MAX)
-                ),
+            bound: BindParameter[int] = bindparam("_bound")
+            some = _filtered(select(artifacts.c.id), names).limit(bound)
+            columns = [artifacts.c[name] for name in (*FACETS, "size_bytes")]
+            order = (artifacts.c.created_at.desc(), artifacts.c.id.desc())
+            self._counts[names] = Counts(
+                Sql(some),
+                Sql(select(func.count()).select_from(some.subquery())),
+                Sql(_filtered(select(*columns), names).order_by(*order).limit(bound)),
             )
         return self._counts[names]
 
     def count(self, session: Session, query: ArtifactQuery) -> Counted:
-        """How many a query is about, by sort."""
-        given = given_of(query)
-        _, by_sort, by_run = self.counting(frozenset(given))
-        rows = session.all(by_sort, **given)
-        facets: dict[str, Mapping[str, int]] = {
-            ON_THE_WIRE.get(name, name): _facet(rows, place) for place, name in enumerate(FACETS)
+        """How many of the newest a query is about, by sort."""
+        given, _ = self._narrowed(session, given_of(query))
+        reading = self.counts(frozenset(given)).reading
+        rows = session.all(reading, **given, _bound=COUNTED_MAX + 1)
+        counted = rows[:COUNTED_MAX]
+        facets = {
+            ON_THE_WIRE.get(name, name): _facet(counted, place) for place, name in enumerate(FACETS)
         }
-        facets["run_id"] = dict(session.all(by_run, **given))
-        return Counted(sum(row[-2] for row in rows), sum(int(row[-1]) for row in rows), facets)
+        return Counted(
+            len(counted), sum(row[-1] for row in counted), facets, len(rows) <= COUNTED_MAX
+        )
 
 
 def given_of(query: ArtifactQuery) -> dict[str, object]:
@@ -130,8 +162,14 @@ def _filtered(statement: Select[Any], names: frozenset[str]) -> Select[Any]:
 
 def _page(form: Form) -> Select[Any]:
     """A page of rows; of the index of its order no more is read than that."""
-    column, own = _ORDERS[form.by_size], artifacts.c.id
-    statement = _filtered(select(*COLUMNS), form.names)
+    statement: Select[Any] = _filtered(select(*COLUMNS), form.names)
+    columns: ReadOnlyColumnCollection[str, Any] = artifacts.c
+    if (
+        "ids" in form.names
+    ):  # first those, then their order: Postgres would walk the order until it meets them
+        some = statement.cte("some").prefix_with("MATERIALIZED")
+        statement, columns = select(*some.c), some.c
+    column, own = columns["size_bytes" if form.by_size else "created_at"], columns.id
     if form.follows:
         place, last = tuple_(column, own), tuple_(bindparam("after_at"), bindparam("after_id"))
         statement = statement.where(place > last if form.ascending else place < last)
@@ -139,11 +177,8 @@ def _page(form: Form) -> Select[Any]:
     return statement.order_by(*order).limit(bindparam("_limit")).offset(bindparam("_offset"))
 
 
-def _facet(rows: list[Row], place: int) -> dict[str, int]:
-    counter: Counter[str] = Counter()
-    for row in rows:
-        if row[place]:
-            counter[row[place]] += row[-2]
+def _facet(rows: Sequence[Row], place: int) -> dict[str, int]:
+    counter = Counter(row[place] for row in rows if row[place])
     return dict(counter.most_common(FACET_MAX))
 
 

@@ -182,6 +182,7 @@ class ArtifactStats(BaseModel):
     facets: dict[str, dict[str, int]]
     supported_filters: list[str]
     default_page_size: int
+    warnings: list[str]
 
 
 class Uploaded(BaseModel):
@@ -205,7 +206,10 @@ def found_of(
     page: ArtifactPage, counted: Counted | None, asked: SearchArtifacts
 ) -> dict[str, Json]:
     """What a search found, as the wire shows it."""
-    told = {**page_of(page), "ok": True, "scope": asked.scope, "filters": asked.filters()}
+    told = {
+        **page_of(page), "ok": True, "scope": asked.scope, "filters": asked.filters(),
+        "has_more": page.next is not None,
+    }  # fmt: skip
     if counted is not None:
         told["facets"] = dict(counted.facets)
         told["stats"] = {"total": counted.total, "total_bytes": counted.total_bytes}
@@ -217,7 +221,7 @@ def stats_of(counted: Counted, asked: FilterArtifacts) -> dict[str, Json]:
     return {
         "ok": True, "scope": asked.scope, "total": counted.total, "total_bytes": counted.total_bytes,
         "filters": asked.filters(), "facets": dict(counted.facets), "supported_filters": list(FILTERS),
-        "default_page_size": PAGE_SIZE,
+        "default_page_size": PAGE_SIZE, "warnings": _warnings(counted.complete, counted.total),
     }  # fmt: skip
 
 
@@ -258,8 +262,17 @@ def page_of(page: ArtifactPage) -> dict[str, Json]:
         "next_cursor": page.next,
         "facets": {},
         "stats": {},
-        "warnings": [],
+        "warnings": _warnings(page.complete, page.total),
     }
+
+
+def _warnings(complete: bool, total: int) -> list[str]:
+    """What a count does not say by itself."""
+    return (
+        []
+        if complete
+        else [f"There are more than {total}; what is counted are the newest of them."]
+    )
 
 
 def metadata_of(artifact: Artifact) -> dict[str, Json]:
