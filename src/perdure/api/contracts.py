@@ -176,7 +176,7 @@ def contracts_of(
     }
     for feature in collaborators.registry.features:
         for name, facts in feature.contracts.items():
-            _plant(contracts, name.split("."), facts() if callable(facts) else facts)
+            _plant(contracts, name.split("."), facts)
     return contracts
 
 

@@ -34,6 +34,5 @@ class Feature:
     observers: Sequence[Listener] = ()
     routers: Sequence[Router] = ()
     actions: Mapping[str, Rule] = field(default_factory=dict)
-    # Shown by discovery, path → facts, or who tells them whenever they are asked for.
-    contracts: Mapping[str, Json | Callable[[], Json]] = field(default_factory=dict)
+    contracts: Mapping[str, Json] = field(default_factory=dict)  # shown by discovery, path → facts
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None

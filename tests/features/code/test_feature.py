@@ -24,6 +24,8 @@ async def test_what_it_brings_is_what_it_promises(
         "/api/gateway/visualflows/code/simulate"
     ]
     assert set(feature.actions) == {"code:simulate"}
+    told = {"common.execution.code": {"sandbox": "landlock"}}  # before anybody ran code
+    assert feature.contracts == told
     assert feature.lifespan is not None and not list(tmp_path.iterdir())
     async with feature.lifespan():
         assert isinstance(await sandbox.run(Code("1", None, None)), Answer)

@@ -22,9 +22,7 @@ async def test_code_is_tried_out(tmp_path: Path) -> None:
             missing = await gateway.post(PATH, {"input": 1})
             found = (await gateway.get("/discovery/capabilities")).json()
     told = found["capabilities"]["contracts"]["common"]["execution"]["code"]
-    assert told == {"available": True, "modes": []}, (
-        "whether anybody ran code yet is told to nobody"
-    )
+    assert told == {"available": True, "modes": [], "sandbox": "landlock"}
     assert (answer["ok"], answer["output"], answer["error"]) == (True, 2, None)
     assert set(answer) == {"ok", "success", "output", "execution", "error", "diagnostics"}
     assert answer["execution"]["duration_ms"] > 0 and answer["diagnostics"]["printed"] == "seen\n"

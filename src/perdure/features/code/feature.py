@@ -21,5 +21,5 @@ def code_feature(sandbox: Sandbox) -> Feature:
 
     return Feature(
         name="code", effects={KIND: run_code_kind(sandbox)}, routers=(routes(sandbox),), actions=ACTIONS,
-        lifespan=lifespan,
+        contracts={"common.execution.code": {"sandbox": sandbox.expected}}, lifespan=lifespan,
     )  # fmt: skip

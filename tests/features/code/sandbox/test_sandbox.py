@@ -10,7 +10,7 @@ import pytest
 
 from perdure.features.code.bounds import MIB
 from perdure.features.code.sandbox import sandbox as sandboxes
-from perdure.features.code.sandbox.sandbox import EXECUTION, Answer, Code, Refusal
+from perdure.features.code.sandbox.sandbox import EXECUTION, Answer, Code, Refusal, Sandbox
 from perdure.features.code.sandbox.ways import ENGINE, Missing, Wasm, Way
 from perdure.kernel.values import Json
 from tests.support.sandboxes import BOUNDS, PATIENCE_S, WAYS, a_sandbox, a_way, function_of, run
@@ -70,6 +70,10 @@ class Absent:
     def __init__(self) -> None:
         self.asked = 0
 
+    def there(self) -> bool:
+        """Say so."""
+        return False
+
     async def ready(self) -> dict[str, Json]:
         """Say that it is not there."""
         self.asked += 1
@@ -93,6 +97,14 @@ async def test_the_first_way_that_is_there_is_taken(first: Way) -> None:
         assert sandbox.way is None
         assert isinstance(await sandbox.run(Code("1", None, None)), Answer)
         assert sandbox.way == "wasm"
+
+
+async def test_what_is_expected_is_what_is_taken_and_known_before() -> None:
+    with a_sandbox(ways=[Absent(), a_way("wasm")]) as sandbox:
+        assert (sandbox.expected, sandbox.way) == ("wasm", None)
+        assert isinstance(await sandbox.run(Code("1", None, None)), Answer)
+        assert sandbox.way == sandbox.expected
+    assert Sandbox(BOUNDS, [Absent()]).expected is None
 
 
 async def test_the_way_that_was_taken_is_kept() -> None:

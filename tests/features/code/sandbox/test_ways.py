@@ -1,6 +1,8 @@
 """What a sandbox stands on is made once, and a way that is not there says why."""
 
+import ctypes
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -34,6 +36,20 @@ async def test_a_tree_is_planted_once_and_felled(
     finally:
         way.close()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("known", "there"), [(5, False), (6, True), (-1, False)])
+async def test_landlock_is_there_where_the_kernel_and_the_library_know_enough(
+    known: int, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(syscall=lambda *_: known))
+    assert Landlock().there() is there
+    monkeypatch.setattr(ways, "find_spec", lambda _: None)
+    assert not Landlock().there() and not Wasm(ROOT).there()
+
+
+async def test_webassembly_is_there_where_it_is_installed() -> None:
+    assert Wasm(ROOT).there()
 
 
 async def test_a_tree_that_cannot_be_planted_is_why(

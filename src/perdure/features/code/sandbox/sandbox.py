@@ -79,6 +79,11 @@ class Sandbox:
         """How sandboxes are closed here; nobody knows before the first piece of code."""
         return None if self._chosen is None else self._chosen.name
 
+    @property
+    def expected(self) -> str | None:
+        """The way that will be taken, as far as that can be known before anything runs."""
+        return next((way.name for way in self._ways if way.there()), None)
+
     async def run(self, code: Code) -> Answer | Refusal:
         """Run one piece of code. Cancelled, it leaves no process behind."""
         if len(orjson.dumps(code._asdict())) > self.bounds.input_bytes:

