@@ -1,15 +1,22 @@
 """What is found in a plane: births, messages and effects that others left."""
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
+from sqlalchemy import Engine
 
+from perdure.adapters.sql.sqlite import SqliteDatabase
+from perdure.clock import text_of
 from perdure.kernel.draft import born
 from perdure.kernel.model import Advance, Ok, Status
 from perdure.kernel.program import Done, Move
-from perdure.runner.claim import claim, effects
+from perdure.runner.claim import claim, effects, is_owed
 from perdure.runner.lane import Lane
-from tests.support.builders import a_question, an_effect
+from tests.support.builders import a_question, a_timer, an_effect
+from tests.support.clock import START, FakeClock
 from tests.support.driving import Driven
 from tests.support.running import FAR, PAST, Acted, Running, Script, Stage, always, running
 from tests.support.scripted import ScriptedProgram
@@ -36,6 +43,44 @@ async def test_births_of_a_process_that_is_gone_are_claimed_and_begun(tmp_path: 
     async with running(tmp_path, stage(page=2)) as on_stage:
         for run_id in runs:
             await on_stage.until(run_id)
+
+
+async def test_a_plane_that_owes_nothing_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One transaction that only reads, and nobody is woken."""
+    looks, session = list[str](), SqliteDatabase._session
+
+    def counted(database: SqliteDatabase, engine: Engine, begin: str) -> Any:
+        looks.append(begin)
+        return session(database, engine, begin)
+
+    async with running(tmp_path, stage(serves=False)) as on_stage:
+        lane = Lane(on_stage.runtime, on_stage.runner.config)
+        monkeypatch.setattr(SqliteDatabase, "_session", counted)
+        assert not await is_owed(lane)
+        assert looks == ["BEGIN"]
+        assert not (lane.tick.is_set() or lane.kept.is_set() or lane.next_due)
+
+
+async def test_what_is_owed_wakes_timers_and_carriers_and_what_comes_later_is_kept(
+    tmp_path: Path,
+) -> None:
+    """A wait of which nobody told, before its time and then."""
+    clock = FakeClock()
+    until = START + timedelta(hours=1)
+    asks: Script = {"begin": Move(waits=(a_timer("t", until),)), "t due": Move(end=Done(None))}
+    async with running(tmp_path, Stage({"run": asks}, clock=clock)) as on_stage:
+        await on_stage.until(await on_stage.start(), Status.WAITING)
+        lane = Lane(on_stage.runtime, on_stage.runner.config)
+        assert not await is_owed(lane)
+        assert lane.next_due == text_of(until)
+        on_stage.runner.stop()
+        clock.advance(3_600)
+        lane.tick = anyio.Event()
+        assert await is_owed(lane)
+        assert lane.tick.is_set()
+        assert lane.kept.is_set()
 
 
 async def test_messages_are_brought_in_pages_and_in_order(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 import anyio.lowlevel
 import pytest
 
-from perdure.clock import SystemClock, text_of
+from perdure.clock import text_of
 from perdure.kernel.model import Advance, Due, Event, Status
 from perdure.kernel.program import Done, Moment, Move, View
 from perdure.runner import timers
+from perdure.runner.lane import Lane
 from perdure.runner.timers import deliver_due, until_due
 from tests.support.builders import a_timer
 from tests.support.clock import START, FakeClock
@@ -127,12 +128,29 @@ async def _asleep(on_stage: Running, name: str, until: datetime) -> None:
     await driven.deliver(Advance())
 
 
-async def test_a_sleep_lasts_no_longer_than_the_poll(tmp_path: Path) -> None:
-    """The net under what another process opened."""
-    stage = Stage({}, config={"poll_s": 0.01}, serves=False)
+async def test_timers_that_know_of_nothing_wake_for_nothing(tmp_path: Path) -> None:
+    """No poll wakes them: what another process opened is found by the look under everything."""
+    stage = Stage({}, config={"poll_s": 0.0}, serves=False)
+    async with running(tmp_path, stage) as on_stage, anyio.create_task_group() as group:
+        lane, woken = on_stage.lane, anyio.Event()
+
+        async def sleeping() -> None:
+            await until_due(lane)
+            woken.set()
+
+        group.start_soon(sleeping)
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        assert not woken.is_set()
+        lane.due_at(text_of(START))
+        await woken.wait()
+
+
+async def test_what_nobody_told_of_is_found_by_the_poll(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A birth, a time and an end, as if another process had committed each and its hint were lost."""
+    monkeypatch.setattr(Lane, "heard", lambda _lane, _batch: None)
+    stage = Stage({"run": waiting(0.05)}, config={"poll_s": 0.02})
     async with running(tmp_path, stage) as on_stage:
-        clock = SystemClock()
-        on_stage.lane.next_due = text_of(FAR)
-        began = clock.monotonic()
-        await until_due(on_stage.lane)
-        assert clock.monotonic() - began < 5
+        await on_stage.until(await on_stage.start())

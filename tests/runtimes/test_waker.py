@@ -135,11 +135,13 @@ async def test_the_sweep_comes_by_every_plane(tmp_path: Path) -> None:
     async with a_house(tmp_path, a_sleeper(FAR_S), serves=False) as house:
         for number in range(5):
             await slept(house, f"r{number}")
-        waker = Waker(house.router, house.control, SystemClock(), WakerConfig(sweep_page=2))
+        config = WakerConfig(sweep_page=2)
+        waker = Waker(house.router, house.control, SystemClock(), house.peek, config)
         opened = len(house.opened)
         for _ in range(3):
             await waker.sweep()
-        assert sorted(house.opened[opened:]) == [f"r{number}" for number in range(5)]
+        assert sorted(house.peeked) == [f"r{number}" for number in range(5)]
+        assert len(house.opened) == opened, "what is noted as it is opens nothing"
 
 
 async def test_a_plane_whose_runs_are_not_to_move_is_not_woken(tmp_path: Path) -> None:
@@ -152,7 +154,7 @@ async def test_a_plane_whose_runs_are_not_to_move_is_not_woken(tmp_path: Path) -
     async with a_house(tmp_path, a_sleeper(SOON_S), serves=False) as house:
         await slept(house, "alice")
         await anyio.sleep(SOON_S)
-        waker = Waker(house.router, house.control, SystemClock(), may_wake=no)
+        waker = Waker(house.router, house.control, SystemClock(), house.peek, may_wake=no)
         await waker.wake_due()
         assert asked == ["alice"] and not house.router.is_open(TENANT, RuntimeId("alice"))
         await waker.wake_due()

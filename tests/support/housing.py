@@ -13,6 +13,7 @@ from perdure.adapters.sql.control import (
     open_sqlite_control,
     schema_of,
 )
+from perdure.adapters.sql.peek import due_in_file, due_in_schema
 from perdure.adapters.sql.plane import (
     PlaneConfig,
     Pools,
@@ -54,6 +55,7 @@ class House:
         self.prefix = new_id()  # of schemas
         self.runner = Runner(RunnerConfig(**{"holder": new_id(), "stop_s": 0.2, **stage.config}))
         self.opened: list[str] = []
+        self.peeked: list[str] = []
         self.resting: set[str] = set()  # whose runs are not to move
         self.moved = Signal()
         self.router: Router
@@ -81,6 +83,14 @@ class House:
             tenant, runtime, plane, hub, registry_of([self.stage.feature()], RULES), clock, NoHttp(),
             folder / "workspaces",
         )  # fmt: skip
+
+    async def peek(self, tenant: TenantId, runtime: RuntimeId) -> str | None:
+        """Look into a plane that is closed, as the program does."""
+        self.peeked.append(runtime)
+        if self.control.database.facts.alone:
+            return due_in_file(plane_folder(self.folder, tenant, runtime))
+        schema = f"{self.prefix} {schema_of(tenant, runtime)}"
+        return due_in_schema(shared_engine(), schema)
 
     async def may_move(self, _tenant: TenantId, runtime: RuntimeId) -> bool:
         """Whether the runs of a plane are to move."""
@@ -150,7 +160,9 @@ async def a_house(
             house.may_move,
         )  # fmt: skip
         stack.push_async_callback(house.router.close_all)
-        house.waker = Waker(house.router, control, stage.clock, WakerConfig(again_s=0.2))
+        house.waker = Waker(
+            house.router, control, stage.clock, house.peek, WakerConfig(again_s=0.2)
+        )
         group = await stack.enter_async_context(anyio.create_task_group())
         if runs:
             group.start_soon(house.runner.serve)

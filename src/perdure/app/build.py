@@ -174,7 +174,7 @@ async def _serve_many(
     if wakes:
         config = WakerConfig(poll_s=settings.poll_s)
         may_wake = control.principals.is_served
-        waker = Waker(router, control.planes, control.clock, config, may_wake)
+        waker = Waker(router, control.planes, control.clock, planes.peek, config, may_wake)
         if planes.notices is not None:
             planes.notices.on_unheard(waker.look_again)
         group.start_soon(keep_going, "waker", waker.serve)

@@ -1,5 +1,6 @@
 """Opens planes, in SQLite or in Postgres, and makes runtimes of them."""
 
+from asyncio import get_running_loop
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import anyio
 from perdure.adapters.egress import Egress
 from perdure.adapters.sql.batches import Probe
 from perdure.adapters.sql.control import schema_of
+from perdure.adapters.sql.peek import due_in_file, due_in_schema
 from perdure.adapters.sql.plane import (
     PlaneConfig,
     SqlPlane,
@@ -106,6 +108,17 @@ class Planes:
             await plane.close()
             raise
         return context
+
+    async def peek(self, tenant: TenantId, runtime: RuntimeId) -> str | None:
+        """When a plane is due that is not open: at once with the empty text, never with `None`."""
+        folder, engine = plane_folder(self.settings.data_dir, tenant, runtime), self.ground.engine
+
+        def peeked() -> str | None:
+            if engine is None:
+                return due_in_file(folder)
+            return due_in_schema(engine, schema_of(tenant, runtime))
+
+        return await get_running_loop().run_in_executor(self.ground.pools.readers, peeked)
 
     def meter_of(self, principal: Principal) -> Meter | None:
         """What counts what a principal uses, by the runtime that is theirs."""

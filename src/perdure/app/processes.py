@@ -4,12 +4,7 @@ import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    asynccontextmanager,
-    nullcontext,
-)
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 import anyio
@@ -18,6 +13,7 @@ import uvicorn
 
 from perdure.app.build import App, build
 from perdure.app.logs import set_up_logs
+from perdure.app.server import Server
 from perdure.app.settings import Settings
 from perdure.errors import Invalid
 from perdure.registry.feature import Feature
@@ -27,24 +23,6 @@ log: Final = structlog.get_logger("perdure")
 
 BACKLOG: Final = 2048
 Main = Callable[[str], Awaitable[None]]
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its own hands on the signals: the process has one place for those."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        """Serve as `config` says; `up` is set when it listens."""
-        super().__init__(config)
-        self.up = anyio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say so."""
-        await super().startup(sockets)
-        self.up.set()
-
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # a generator there
-        """Leave the signals alone."""
-        return nullcontext()
 
 
 def silent(_token: str) -> None:
@@ -132,7 +110,7 @@ async def _only_running(settings: Settings) -> None:
 
 
 async def _stop_at_signal(
-    app: App, server: _Server | None, group: anyio.abc.TaskGroup, beside: anyio.CancelScope
+    app: App, server: Server | None, group: anyio.abc.TaskGroup, beside: anyio.CancelScope
 ) -> None:
     """Wait for the first signal, end everything in order, and leave at once at the second."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -143,7 +121,7 @@ async def _stop_at_signal(
         if app.runner is not None:
             app.runner.stop()
         if server is not None:
-            server.should_exit = True
+            server.end()
         await _next(signals)
         group.cancel_scope.cancel()
 
@@ -176,10 +154,10 @@ def _url(settings: Settings, listening: socket.socket) -> str:
     return f"http://{host}:{listening.getsockname()[1]}"
 
 
-def _server(app: App) -> _Server:
+def _server(app: App) -> Server:
     config = uvicorn.Config(
         app.api, log_config=None, access_log=False, lifespan="off", server_header=False, backlog=BACKLOG,
         timeout_graceful_shutdown=max(1, int(app.settings.stop_s)), timeout_keep_alive=75, proxy_headers=False,
         ws="none", http="httptools", interface="asgi3",
     )  # fmt: skip
-    return _Server(config)
+    return Server(config)

@@ -29,10 +29,9 @@ async def carry(lane: Lane, audit: AuditStore) -> int:
 
 
 async def until_kept(lane: Lane) -> None:
-    """Sleep until the plane has kept an entry, or for one poll; another process may have."""
+    """Sleep until the plane has kept an entry, here or where another process has it open."""
     lane.carrying = False
-    with anyio.move_on_after(lane.config.poll_s):
-        await lane.kept.wait()
-        await anyio.sleep(GATHER_S)
+    await lane.kept.wait()
+    await anyio.sleep(GATHER_S)
     lane.carrying = True
     lane.kept = anyio.Event()

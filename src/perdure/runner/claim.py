@@ -15,6 +15,22 @@ async def claim(lane: Lane) -> Sequence[Pending]:
     return await effects(lane)
 
 
+async def is_owed(lane: Lane) -> bool:
+    """Whether there is something to do now of which nobody told: the safety net under all that is told.
+
+    It is one look for all that may wait, so that a plane in which nothing does costs no more.
+    """
+    due = await lane.runtime.plane.next_due()
+    if due is None:
+        return False
+    if due > lane.now():
+        lane.due_at(due)
+        return False
+    lane.tick.set()
+    lane.has_kept()
+    return True
+
+
 async def effects(lane: Lane) -> Sequence[Pending]:
     """Lease effects whose lease is over or whose retry is due, as many as can be taken up.
 

@@ -60,6 +60,7 @@ class Lane:
         self._awaited = 0
         self.work = anyio.Event()  # something is in `ready`
         self.look = anyio.Event()  # the stores have something that nobody has delivered
+        self.acting = anyio.Event()  # effects are under way, or were lately
         self.tick = anyio.Event()  # a wait may be due earlier than the timers think
         self.next_due: str | None = None
         self.kept = anyio.Event()  # the plane has an entry for the audit

@@ -47,6 +47,7 @@ async def perform(lane: Lane, hot: HotRun, pending: Pending) -> Arrived | None:
         detail = f"nothing here performs effects of the kind {pending.effect.kind!r}"
         return Arrived(pending.key, Failed("not_configured", detail))
     hot.under_way[pending.key] = UnderWay()
+    lane.acting.set()
     try:
         return await _in_turn(lane, hot, run, pending, kind)
     finally:

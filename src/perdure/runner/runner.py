@@ -8,7 +8,7 @@ from anyio.abc import TaskGroup
 
 from perdure.kernel.model import Decision, Effect, Hold, Release
 from perdure.runner.carry import carry, until_kept
-from perdure.runner.claim import claim, effects
+from perdure.runner.claim import claim, effects, is_owed
 from perdure.runner.config import RunnerConfig
 from perdure.runner.drive import drive
 from perdure.runner.hot import Delivery, HotRun
@@ -131,12 +131,13 @@ class Runner:
 
     async def _looking(self, lane: Lane) -> None:
         while True:
-            with anyio.move_on_after(self.config.poll_s):
+            with anyio.move_on_after(self.config.poll_s) as untold:
                 await lane.look.wait()
             lane.look = anyio.Event()
             if lane.stopping:
                 return
-            await self._look(lane)
+            if not untold.cancelled_caught or await is_owed(lane):
+                await self._look(lane)
 
     async def _timing(self, lane: Lane) -> None:
         while not lane.stopping:
@@ -147,11 +148,14 @@ class Runner:
 
     async def _renewing(self, lane: Lane) -> None:
         while True:
+            await lane.acting.wait()
             await anyio.sleep(self.config.lease_s / 3)
             keys = [(hot.id, key) for hot in lane.hot.active() for key in hot.under_way]
             if keys:
                 until = lane.leased_until()
                 await lane.runtime.plane.outbox.renew(self.config.holder, keys, until=until)
+            else:
+                lane.acting = anyio.Event()
 
     async def _carrying(self, lane: Lane) -> None:
         while self._audit is not None and not lane.stopping:

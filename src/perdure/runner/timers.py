@@ -72,11 +72,9 @@ def _is_on_its_way(lane: Lane, run_id: RunId, event: Event) -> bool:
 
 
 async def until_due(lane: Lane) -> None:
-    """Sleep until the earliest known time, until an earlier one is learnt, or for one poll."""
+    """Sleep until the earliest known time, until an earlier one is learnt, or until the store owes something."""
     lane.tick = anyio.Event()
-    wait_s = lane.config.poll_s
-    if lane.next_due is not None:
-        wait_s = min(wait_s, max(RESTLESS_S, _ahead_s(lane, lane.next_due)))
+    wait_s = None if lane.next_due is None else max(RESTLESS_S, _ahead_s(lane, lane.next_due))
     with anyio.move_on_after(wait_s):
         await lane.tick.wait()
 

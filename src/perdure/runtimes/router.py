@@ -239,13 +239,18 @@ class Router:
         checked_at = self._clock.monotonic()
         while True:
             await self._some.wait()
-            await asyncio.sleep(self.config.look_s)
+            await asyncio.sleep(self._pause_s())
             if self._clock.monotonic() - checked_at >= self.config.check_s:
                 checked_at = self._clock.monotonic()
                 await self.check_moves()
             await self.close_idle()
             if all(kept.pinned and not self._may_change(kept) for kept in self._kept.values()):
                 self._some.clear()
+
+    def _pause_s(self) -> float:
+        """Until the next look: where no plane may be closed, there is only to be checked what moves."""
+        closes = any(not kept.pinned for kept in self._kept.values())
+        return self.config.look_s if closes else self.config.check_s
 
     async def check_moves(self) -> None:
         """Stop the runs of planes that are not to move any more, and begin those that are again."""

@@ -3,11 +3,11 @@
 It sleeps until the earliest due time that the control store knows, is told of a plane that was
 closed or of something that another process did, and looks slowly besides. A plane that a process
 left behind when it ended is due by what was noted before each of its commits. The sweep relies on
-no time: it looks into every plane once in a while.
+no time: it looks into every plane once in a while, and opens it where something was not noted.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,8 +15,12 @@ import structlog
 
 from perdure.clock import Clock, text_of, time_of
 from perdure.errors import GatewayError
+from perdure.ids import RuntimeId, TenantId
 from perdure.runtimes.router import Key, MayMove, Router, always
 from perdure.stores.planes import ControlStore, PlaneEntry
+
+# When a closed plane is due, looked up in the plane itself; the empty text is at once, `None` is never.
+Peek = Callable[[TenantId, RuntimeId], Awaitable[str | None]]
 
 log: Final = structlog.get_logger("perdure.waker")
 
@@ -37,11 +41,12 @@ class Waker:
     """Has planes open when they are due. Lives on the event loop."""
 
     def __init__(
-        self, router: Router, control: ControlStore, clock: Clock, config: WakerConfig | None = None,
-        may_wake: MayMove = always,
+        self, router: Router, control: ControlStore, clock: Clock, peek: Peek,
+        config: WakerConfig | None = None, may_wake: MayMove = always,
     ) -> None:  # fmt: skip
         """Open planes of `router`; `may_wake` says no of those whose runs are not to move."""
         self._router, self._control, self._clock, self._may_wake = router, control, clock, may_wake
+        self._peek = peek
         self.config: Final = config or WakerConfig()
         self._told = asyncio.Event()
         self._tried: dict[Key, float] = {}  # when it was opened last, by a clock that runs evenly
@@ -90,7 +95,14 @@ class Waker:
         """Look into the next few planes, due or not: what should have been noted and was not is found."""
         page = await self._control.planes(after=self._swept, limit=self.config.sweep_page)
         self._swept = page[-1] if len(page) == self.config.sweep_page else None
-        await self._open([it for it in page if not self._router.is_open(it.tenant, it.runtime)])
+        await self._open([it for it in page if await self._was_forgotten(it)])
+
+    async def _was_forgotten(self, entry: PlaneEntry) -> bool:
+        """Whether a plane that is closed here has something to do before the time that was noted."""
+        if self._router.is_open(entry.tenant, entry.runtime):
+            return False
+        due = await self._peek(entry.tenant, entry.runtime)
+        return due is not None and (entry.due_at is None or due < entry.due_at)
 
     def _is_to_wake(self, key: Key) -> bool:
         """Whether a due plane is not open, and was not opened just now without anything changing."""

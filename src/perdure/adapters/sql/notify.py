@@ -92,9 +92,12 @@ class Notices:
             self._hint(schema, None)
         for listener in self._unheard:
             listener()
-        async for notice in connection.notifies():
-            if notice.pid != self._pid:
-                self._heard(notice.payload)
+        while True:
+            async for notice in connection.notifies(timeout=0):
+                if notice.pid != self._pid:
+                    self._heard(notice.payload)
+            # To wait by the driver is to look ten times a second, as long as nobody says anything.
+            await anyio.wait_readable(connection.fileno())
 
     def _heard(self, payload: str) -> None:
         told = orjson.loads(payload)

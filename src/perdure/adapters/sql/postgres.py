@@ -126,12 +126,17 @@ class PostgresDatabase:
     facts = FACTS
     _many: Final[dict[Rows, Many]] = {}
 
-    def __init__(self, engine: Engine, schema: str, make: Callable[[Connection], object]) -> None:
-        """Serve `schema` by the pool of `engine`; `make` brings a new or older schema up to date."""
+    def __init__(
+        self, engine: Engine, schema: str, make: Callable[[Connection], object], *, made: bool = False
+    ) -> None:  # fmt: skip
+        """Serve `schema` by the pool of `engine`; `make` brings a new or older schema up to date.
+
+        With `made` it is taken as it is.
+        """
         self._engine, self._make = engine, make
         self._schema = schema
         self._path = pieces.Identifier(schema).as_string()
-        self._made = False
+        self._made = made
         self._making = Lock()
 
     def prepare(self) -> None:
