@@ -1,13 +1,18 @@
 """Bytes on disk: whole or not at all, under their own hash, and never other than they were."""
 
+import fcntl
 import os
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from perdure.adapters.disk.content import ContentFolder
 from perdure.errors import StoreFailed
+
+PATIENCE_S = 30.0  # for what is sure to come
 
 
 @pytest.fixture
@@ -130,6 +135,78 @@ def test_what_another_process_took_away_is_written_again(
     assert ContentFolder(tmp_path / "deep" / "artifacts").remove([digest], LATER) == (1, 5)
     assert content.put(b"hello") == digest
     assert content.get(digest) == b"hello"
+
+
+def test_what_somebody_puts_right_now_is_left_to_the_next_sweep(
+    content: ContentFolder, tmp_path: Path
+) -> None:
+    digest = content.put(b"hello")
+    aged(tmp_path)
+    (path,) = tmp_path.rglob(digest)
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert content.remove([digest], LATER) == (0, 0)
+    assert content.remove([digest], LATER) == (1, 5)
+
+
+def test_a_put_that_meets_a_sweep_waits_for_it_and_writes_what_it_took(
+    content: ContentFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = content.put(b"hello")
+    aged(tmp_path)
+    sweeping, putting = Event(), Event()
+
+    def unlink(path: Path) -> None:
+        """In the middle of a sweep, let somebody put what it takes."""
+        sweeping.set()
+        assert putting.wait(PATIENCE_S)
+        os.unlink(path)
+
+    def lock(file: int, how: int) -> None:
+        if how == fcntl.LOCK_SH:
+            putting.set()
+        flock(file, how)
+
+    flock = fcntl.flock
+    monkeypatch.setattr(Path, "unlink", unlink)
+    monkeypatch.setattr(fcntl, "flock", lock)
+    with ThreadPoolExecutor() as threads:
+        swept = threads.submit(content.remove, [digest], LATER)
+        assert sweeping.wait(PATIENCE_S)
+        put = threads.submit(ContentFolder(tmp_path / "deep" / "artifacts").put, b"hello")
+        assert (swept.result(PATIENCE_S), put.result(PATIENCE_S)) == ((1, 5), digest)
+    assert content.get(digest) == b"hello"
+
+
+def test_a_file_that_comes_in_while_its_like_is_swept_is_kept(
+    content: ContentFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = content.put(b"hello")
+    aged(tmp_path)
+    received = content.receive()
+    received.write(b"hello")
+    keep = received.keep
+
+    def swept_after(path: Path) -> None:
+        keep(path)
+        monkeypatch.undo()
+        assert content.remove([digest], LATER) == (1, 5)
+
+    monkeypatch.setattr(received, "keep", swept_after)
+    assert content.keep(received) == digest
+    received.close()
+    assert content.get(digest) == b"hello"
+
+
+def test_a_sweep_moves_nothing_so_that_one_that_is_cut_off_loses_nothing(
+    content: ContentFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = content.put(b"hello"), content.put(b"later")
+    aged(tmp_path)
+    content.put(b"later")
+    monkeypatch.setattr(Path, "rename", None)
+    assert content.remove([old, new], LATER) == (1, 5)
+    assert content.has(new)
 
 
 def test_what_broke_off_is_taken_away(content: ContentFolder, tmp_path: Path) -> None:

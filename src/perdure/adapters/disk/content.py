@@ -1,8 +1,10 @@
 """Bytes on disk under the hash of themselves: written whole or not at all, checked when read."""
 
+import fcntl
 import os
 import re
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -31,11 +33,12 @@ class ContentFolder:
         """Keep bytes; their sha256, once the disk has them under that name."""
         digest = sha256(content).hexdigest()
         path = self._path(digest)
-        # Another process may have swept what this one knows to be there.
-        if _touched(path) and digest in self._synced:
-            return digest
         try:
-            if not path.exists():
+            # Another process may have swept what this one knows to be there.
+            there = _renewed(path)
+            if there and digest in self._synced:
+                return digest
+            if not there:
                 self._write(path, content)
             # Also of a name that a process left behind before it did this.
             sync_folder(path.parent)
@@ -73,7 +76,8 @@ class ContentFolder:
         try:
             self._make_folder(path.parent)
             received.keep(path)
-            _touched(path)
+            while not _renewed(path):  # what was there under the name was swept just now
+                received.keep(path)
             sync_folder(path.parent)
         except OSError as failed:
             raise StoreFailed(f"the disk did not keep an artifact: {failed.strerror}") from failed
@@ -153,23 +157,22 @@ class ContentFolder:
     def remove(self, digests: Collection[str], before: float) -> tuple[int, int]:
         """Take bytes away, unless somebody has put them again meanwhile; how many files and bytes.
 
-        A file is moved aside first. Whoever puts the same bytes before that has renewed its time,
-        which is seen after it; whoever puts them after it finds none and writes them.
+        The time of a file is looked at and the file taken under a lock of its own that no put goes
+        past: whoever puts the same bytes before it has renewed that time, whoever does after it finds
+        none and writes them. What stays is never without its name. What somebody puts right now is
+        left to the next sweep.
         """
         files = size = 0
         for digest in digests:
             self._synced.discard(digest)
             path = self._path(digest)
-            aside = path.parent / f".{new_id()}"
-            try:
-                path.rename(aside)
-            except FileNotFoundError:
-                continue
-            if _age(aside) >= before and not path.exists():
-                aside.rename(path)
-                continue
-            files, size = files + 1, size + aside.stat().st_size
-            aside.unlink()
+            with suppress(FileNotFoundError, BlockingIOError):
+                with _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB) as file:
+                    facts = os.fstat(file)
+                    if facts.st_mtime >= before or not facts.st_nlink:
+                        continue
+                    path.unlink()
+                files, size = files + 1, size + facts.st_size
         return files, size
 
     def _path(self, digest: str) -> Path:
@@ -184,13 +187,25 @@ class ContentFolder:
             sync_folder(made.parent)
 
 
-def _touched(path: Path) -> bool:
-    """Renew the time of a file, so that no sweep takes it; `False` where there is none."""
+def _renewed(path: Path) -> bool:
+    """Renew the time of a file, so that no sweep takes it; `False` where there is none. Raises `OSError`."""
     try:
-        os.utime(path)
-    except OSError:
-        return False  # `put` writes it, and says what is wrong if that cannot be done
-    return True
+        with _locked(path, fcntl.LOCK_SH) as file:
+            os.utime(file)
+            return os.fstat(file).st_nlink > 0
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[int]:
+    """Hold the lock of a file, before all other processes as well. Raises `OSError`."""
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, how)
+        yield file
+    finally:
+        os.close(file)
 
 
 def _age(path: Path) -> float:
