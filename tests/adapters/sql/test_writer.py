@@ -14,7 +14,6 @@ from perdure.adapters.sql.writer import (
     TURN,
     Answer,
     Company,
-    Handed,
     Writer,
 )
 from perdure.errors import Unavailable, VersionConflict
@@ -30,9 +29,11 @@ class Batches:
         self.told: list[Any] = []
         self.gate = Event()
         self.gate.set()
+        self.waiting = False  # a thread has come to the gate
         self.threads: set[str] = set()
 
     def write(self, batch: Sequence[Any]) -> list[Answer]:
+        self.waiting = True
         assert self.gate.wait(10)
         self.threads.add(current_thread().name)
         self.sizes.append(len(batch))
@@ -85,6 +86,26 @@ async def test_what_gathers_while_a_batch_is_written_is_the_next_batch(
     batches.gate.set()
     await asyncio.gather(first, *rest)
     assert batches.sizes == [1, 30]
+
+
+async def test_what_callers_hand_in_as_they_hear_goes_with_what_waits(
+    writer: Writer, batches: Batches
+) -> None:
+    """All who take step after step come to be in one batch, wherever they began."""
+
+    async def takes_steps(name: str) -> None:
+        for _ in range(3):
+            await writer.put(name)
+
+    batches.gate.clear()
+    first = asyncio.create_task(takes_steps("first"))
+    while not batches.waiting:
+        await asyncio.sleep(0)
+    second = asyncio.create_task(takes_steps("second"))
+    await asyncio.sleep(0)
+    batches.gate.set()
+    await asyncio.gather(first, second)
+    assert batches.sizes == [1, 2, 2, 1]
 
 
 async def test_a_batch_has_a_bound(writer: Writer, batches: Batches) -> None:
@@ -165,9 +186,9 @@ async def test_callers_of_a_large_batch_hear_in_turns_with_those_of_others() -> 
         heard: list[str] = []
 
         def answered(writer: Writer, name: str, count: int) -> None:
-            batch = [Handed(name, loop.create_future()) for _ in range(count)]
-            for one in batch:
-                one.future.add_done_callback(lambda done: heard.append(done.result()))
+            batch = [(name, loop.create_future()) for _ in range(count)]
+            for _, future in batch:
+                future.add_done_callback(lambda done: heard.append(done.result()))
             loop.call_soon(writer._answer, batch, [Answer(name)] * count)
 
         answered(busy, "alice", BATCH_SHARED)
