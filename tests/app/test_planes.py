@@ -1,5 +1,6 @@
 """Planes as the program opens them: the one of single-token mode, and those of many users."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,9 @@ import anyio
 import httpx2
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
+from perdure.adapters.sql.statements import Sql
 from perdure.api.app import routes_of
 from perdure.app.build import App, build
 from perdure.app.planes import RUNTIME, TENANT, limits_of, metering_of, router_config_of
@@ -18,12 +21,17 @@ from perdure.clock import SystemClock, text_of
 from perdure.errors import Unavailable
 from perdure.ids import RunId, RuntimeId, SessionId, new_id
 from perdure.kernel.draft import born
-from perdure.kernel.model import Birth, ProgramRef, Status
+from perdure.kernel.model import Birth, EffectClass, ProgramRef, Status
+from perdure.kernel.program import Done, Move
+from perdure.runtimes.context import RuntimeContext
+from perdure.runtimes.license import LICENSE_S
 from perdure.runtimes.limits import RuntimeLimits
 from perdure.stores.runs import Commit
+from tests.support.builders import an_effect
 from tests.support.built import built
 from tests.support.gateway import a_straight_bundle, packed, served
 from tests.support.postgres import new_database, serving_postgres
+from tests.support.running import Acted, Gate, Script, Stage, always
 
 ECHO = ProgramRef("echo", None, "")
 API = "/api/gateway"
@@ -224,7 +232,9 @@ def test_the_limits_of_settings_are_those_of_runtimes(tmp_path: Path) -> None:
     )  # fmt: skip
     assert limits_of(settings) == RuntimeLimits(1, 2, 3, 4, 5_000, 6)
     config = router_config_of(settings)
-    assert (config.open_max, config.idle_s) == (7, 8)
+    assert (config.open_max, config.idle_s, config.others_s) == (7, 8, 0)
+    shared = read_settings(data_dir=tmp_path, database_url=SecretStr("postgresql+psycopg:///db"))
+    assert router_config_of(shared).others_s == LICENSE_S
     assert metering_of(settings, SystemClock()) is None
 
 
@@ -385,3 +395,83 @@ async def test_promise_73_nothing_that_lists_shows_what_is_anothers(
         own = "".join([(await alice.get(path)).text for path in paths])
         for kind in ("plan", "way", "session", "key"):
             assert f"{kind}-of-alice" in own, f"the test made no {kind} to be seen"
+
+
+# --- several processes -----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def two(folder: Path, stage: Stage) -> AsyncIterator[tuple[Town, App]]:
+    """A process that serves, with a town, and one that moves runs, over one Postgres."""
+    given: dict[str, Any] = {"database_url": new_database(), "embedded_model": False, "user_auth": True}  # fmt: skip
+    settings = read_settings(data_dir=folder, port=0, **given)
+    async with (
+        build(settings, features=[stage.feature()], with_runner=False) as face,
+        build(settings, features=[stage.feature()]) as worker,
+        AsyncExitStack() as clients,
+        anyio.create_task_group() as group,
+    ):
+        assert worker.runner is not None
+        group.start_soon(worker.runner.serve)
+        yield Town(face, clients), worker
+        worker.runner.stop()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("effect_class", [EffectClass.READ, EffectClass.ONCE])
+async def test_a_user_who_is_disabled_begins_no_effect_in_any_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, effect_class: EffectClass
+) -> None:
+    """Nothing tells the process that moves their runs, and it does not look by itself."""
+    alone = dataclasses.replace(
+        router_config_of(read_settings()), check_s=3_600, others_s=LICENSE_S
+    )
+    monkeypatch.setattr("perdure.app.build.router_config_of", lambda _settings: alone)
+    gate, second = Gate(), Acted()
+    script: Script = {
+        "begin": Move(effects=(an_effect("a", EffectClass.READ, kind="gate"),)),
+        "a ok": Move(effects=(an_effect("b", effect_class, kind="second"),)),
+        "b ok": Move(end=Done("done")),
+    }
+    stage = Stage({"run": script}, {"gate": always(gate), "second": always(second)})
+    async with two(tmp_path, stage) as (town, worker):
+        await town.user("alice")
+        admin = await town.client(town.app.first_token or "")
+        runtime = await worker.router.runtime(TENANT, RuntimeId("alice"))
+        run_id = await a_run_of(runtime, "run")
+        await gate.until_inside(1)
+        answer = await admin.patch(f"{API}/admin/users/alice", json={"enabled": False})
+        assert answer.status_code == 200, answer.text
+        assert worker.router.is_open(TENANT, RuntimeId("alice")), "it does not know of it"
+        gate.open()
+        await left(runtime, run_id)
+        assert second.calls == []
+        await admin.patch(f"{API}/admin/users/alice", json={"enabled": True})
+        await second.until(1)
+        with anyio.fail_after(30):
+            while (await runtime.plane.runs.header(run_id)).status is not Status.COMPLETED:
+                await anyio.sleep(0.02)
+        assert len(second.calls) == 1
+
+
+async def a_run_of(runtime: RuntimeContext, script: str) -> RunId:
+    """Bear a run that plays a script."""
+    run_id = RunId(new_id())
+    at = text_of(runtime.clock.now())
+    birth = Birth(run_id, script, ProgramRef("test", None, script), at, run_id, SessionId("s"))
+    await runtime.plane.runs.commit(Commit(born(birth, {})))
+    return run_id
+
+
+async def left(runtime: RuntimeContext, run_id: RunId) -> None:
+    """Wait until the second effect of a run was given back, to be tried again later."""
+    plane: Any = runtime.plane
+    asked = Sql(text("SELECT holder FROM outbox WHERE disposition = 'pending'"))
+    with anyio.fail_after(30):
+        while True:
+            header = await plane.runs.header(run_id)
+            with plane.database.reading() as session:
+                rows = session.all(asked)
+            if header.seq >= 3 and [holder for (holder,) in rows] == [None]:
+                return
+            await anyio.sleep(0.02)

@@ -15,9 +15,20 @@ from perdure.kernel.model import Advance, Effect, EffectClass, Failed, Ok, Outco
 from perdure.kernel.program import Done, Fail, Move
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext, EffectKind
+from perdure.runtimes.license import License
 from tests.support.builders import a_question, an_effect
 from tests.support.driving import Driven
-from tests.support.running import PATIENCE_S, Acted, Gate, Running, Script, Stage, always, running
+from tests.support.running import (
+    PATIENCE_S,
+    Acted,
+    Gate,
+    Running,
+    Script,
+    Signal,
+    Stage,
+    always,
+    running,
+)
 from tests.support.scripted import ScriptedProgram
 
 pytestmark = pytest.mark.anyio
@@ -288,6 +299,28 @@ async def test_a_retry_outlives_a_hold_with_its_attempts(tmp_path: Path) -> None
         await on_stage.send(run_id, "release")
         await on_stage.until(run_id)
     assert [context.attempt for _, context in handler.calls] == [1, 2]
+
+
+@pytest.mark.parametrize("effect_class", [READ, ONCE])
+async def test_what_has_no_license_is_left_unmarked_until_it_has_one(
+    tmp_path: Path, effect_class: EffectClass
+) -> None:
+    handler, asked = Acted(), Signal()
+    words = [False, False, True]  # the control store changes its word
+
+    async def word() -> bool:
+        assert handler.calls == []
+        asked.tell()
+        return words.pop(0)
+
+    stage = a_stage(handler, an_effect(effect_class=effect_class))
+    async with running(tmp_path, stage) as on_stage:
+        on_stage.runtime.license = License(word, on_stage.runtime.clock)
+        run_id = await on_stage.start()
+        await asked.until(lambda: len(words) == 1)
+        assert await dispatched(on_stage, run_id) == [None], "it did not begin"
+        await on_stage.until(run_id)
+    assert (words, len(handler.calls)) == ([], 1)
 
 
 async def test_effects_at_once_have_a_bound_on_both_sides(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from asyncio import get_running_loop
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,7 @@ from perdure.runtimes.control import ControlContext
 from perdure.runtimes.endpoints import endpoints_of
 from perdure.runtimes.folders import plane_folder
 from perdure.runtimes.hub import Hub
+from perdure.runtimes.license import LICENSE_S, License
 from perdure.runtimes.limits import Meter, Metering, RuntimeLimits
 from perdure.runtimes.router import Key, RouterConfig
 
@@ -61,7 +63,10 @@ def limits_of(settings: Settings) -> RuntimeLimits:
 
 def router_config_of(settings: Settings) -> RouterConfig:
     """How long planes stay open, and how many."""
-    return RouterConfig(open_max=settings.planes_open_max, idle_s=settings.plane_idle_s)
+    return RouterConfig(
+        open_max=settings.planes_open_max, idle_s=settings.plane_idle_s,
+        others_s=0.0 if settings.database_url is None else LICENSE_S,
+    )  # fmt: skip
 
 
 def metering_of(settings: Settings, clock: Clock) -> Metering | None:
@@ -101,6 +106,7 @@ class Planes:
             limits=limits_of(self.settings),
             meter=None if self.metering is None else self.metering.of(tenant, runtime),
             endpoints=None if self.control is None else endpoints_of(self.control, tenant, runtime, plane),
+            license=self._license(tenant, runtime),
         )  # fmt: skip
         try:
             await self._provide(context)
@@ -108,6 +114,12 @@ class Planes:
             await plane.close()
             raise
         return context
+
+    def _license(self, tenant: TenantId, runtime: RuntimeId) -> License | None:
+        """What effects need to begin where other processes may have the plane, and users may go."""
+        if self.ground.engine is None or self.control is None or not self.settings.user_auth:
+            return None
+        return License(partial(self.control.principals.is_served, tenant, runtime), self.clock)
 
     async def peek(self, tenant: TenantId, runtime: RuntimeId) -> str | None:
         """When a plane is due that is not open: at once with the empty text, never with `None`."""

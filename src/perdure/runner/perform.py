@@ -22,6 +22,7 @@ from perdure.stores.outbox import Pending
 from perdure.stores.values import fault_of
 
 _NEVER_TWICE: Final = frozenset({EffectClass.ONCE, EffectClass.COMPENSABLE})
+UNLICENSED_S: Final = 1.0  # until it is tried again to begin what may not begin
 _chance = Random()  # spreads retries; nothing durable depends on it
 
 
@@ -103,10 +104,9 @@ async def _tried(
     if dispatched_at is not None:
         outcome: Outcome = Unknown("the process ended after the effect was dispatched")
     else:
-        if pending.effect.effect_class in _NEVER_TWICE:
-            dispatched_at = text_of(began)
-            if not await _marked(lane, hot, pending, dispatched_at):
-                return None
+        dispatched_at = text_of(began) if pending.effect.effect_class in _NEVER_TWICE else None
+        if not await _may_begin(lane, hot, pending, dispatched_at):
+            return None
         begun = _begun(kind, pending, context, lane.config.grace_s)
         outcome = (
             await _ended(begun, kind, pending, under_way) if isinstance(begun, Begun) else begun
@@ -128,6 +128,13 @@ async def _tried(
     return Arrived(pending.key, summed(following, pending.attempts), attempts, dispatched_at)
 
 
+async def _may_begin(lane: Lane, hot: HotRun, pending: Pending, mark_at: str | None) -> bool:
+    """Whether the effect begins now; one that must not happen twice is marked before."""
+    if mark_at is not None and not await _marked(lane, hot, pending, mark_at):
+        return False
+    return await _licensed(lane, hot, pending)
+
+
 async def _marked(lane: Lane, hot: HotRun, pending: Pending, at: str) -> bool:
     """Mark an effect as dispatched; `False` where it is not to be performed now."""
     if await _dispatched(lane, pending, at):
@@ -139,6 +146,23 @@ async def _marked(lane: Lane, hot: HotRun, pending: Pending, at: str) -> bool:
     )  # a hold in the store is about to be known here as well
     if _held(hot):
         await _leave(lane, pending)
+    return False
+
+
+async def _licensed(lane: Lane, hot: HotRun, pending: Pending) -> bool:
+    """Whether it may begin at this moment; where its principal may not do anything any more, it is left."""
+    license = lane.runtime.license
+    if license is None or license.is_fresh:
+        return True
+    if await license.renewed() and not _held(hot):
+        run = hot.run
+        fenced = run is not None and lane.is_fenced(run.birth)
+        return not (hot.under_way[pending.key].given_up or fenced)
+    due = text_of(lane.runtime.clock.now() + timedelta(seconds=UNLICENSED_S))
+    await lane.runtime.plane.outbox.retry_later(
+        pending.run_id, pending.key, attempts=pending.attempts, due=due, undo_dispatch=True
+    )
+    lane.due_at(due)
     return False
 
 

@@ -19,6 +19,7 @@ from perdure.registry.registry import Registry
 from perdure.runtimes.deltas import Deltas
 from perdure.runtimes.endpoints import Endpoints
 from perdure.runtimes.hub import Hub
+from perdure.runtimes.license import License
 from perdure.runtimes.limits import Meter, RuntimeLimits
 from perdure.stores.plane import Plane
 
@@ -59,6 +60,7 @@ class RuntimeContext:
     http: Http
     workspaces: Path
     endpoints: Endpoints | None = None  # `None` where nobody keeps any
+    license: License | None = None  # to begin effects; `None` where no other process is
     deltas: Deltas = field(default_factory=Deltas)
     run_limits: Limits = field(default_factory=Limits)
     limits: RuntimeLimits = field(default_factory=RuntimeLimits)

@@ -81,6 +81,7 @@ class RouterConfig:
     look_s: float = 1.0  # between two looks for planes to close
     room_s: float = 10.0  # how long an asker waits for room
     check_s: float = 5.0  # between two looks whether the runs of open planes are still to move
+    others_s: float = 0.0  # how long others may begin effects of a plane that is forgotten
 
 
 class Kept:
@@ -339,12 +340,14 @@ class Router:
         """Stop a plane's runs and close it, whoever uses it; with `bar`, nobody opens it again here.
 
         For a runtime that is disabled, handed over or purged. What is under way may end as at a
-        stop; who still holds the runtime finds its store closed. Twice is as good as once.
+        stop; who still holds the runtime finds its store closed. When this returns, no process
+        begins an effect of it. Twice is as good as once.
         """
         key = (tenant, runtime)
         if bar:
             self._barred.add(key)
         await self._whole(self._drop(key))
+        await asyncio.sleep(self.config.others_s)
 
     async def _drop(self, key: Key) -> None:
         lock = self._locks.setdefault(key, asyncio.Lock())
