@@ -17,10 +17,9 @@ from perdure.errors import (
     WaitMismatch,
 )
 from perdure.ids import CommandId, Key, RunId
-from perdure.kernel.model import Held, ProgramRef, Reason, Run, Status
+from perdure.kernel.model import Held, Reason, Run, Status
 from perdure.services import commands
 from perdure.services.commands import Command, message_of
-from perdure.services.schedules import SCHEDULE
 from tests.support.builders import a_question, a_run, a_timer, an_effect
 from tests.support.clock import START
 from tests.support.drawing import a_bundle, a_flow, a_node, a_start, an_end
@@ -94,11 +93,6 @@ ENDED = a_run()._replace(status=Status.COMPLETED)
         ("pause", {"reason": 1}, a_run(waiting="k"), Unfit),
         ("resume", {"wait_key": 1}, a_run(waiting="k"), Unfit),
         ("update_schedule", {"interval": "1m"}, a_run(waiting="k"), Conflict),
-        ("compact_memory", {}, a_run(waiting="k"), Conflict),
-        ("compact_memory", {"preserve_recent": -1}, a_run(waiting="k"), Unfit),
-        ("compact_memory", {"preserve_recent": True}, a_run(waiting="k"), Unfit),
-        ("compact_memory", {"compression_mode": "whole"}, a_run(waiting="k"), Unfit),
-        ("compact_memory", {"focus": 1}, a_run(waiting="k"), Unfit),
     ],
 )
 def test_what_cannot_apply_is_refused(
@@ -106,17 +100,6 @@ def test_what_cannot_apply_is_refused(
 ) -> None:
     with pytest.raises(error):
         message_of(a_command(type, **payload), run)
-
-
-def test_memory_is_compacted_in_schedules_alone_and_by_nobody_yet() -> None:
-    run = a_run(waiting="k")
-    with pytest.raises(Conflict) as refused:
-        message_of(a_command("compact_memory", preserve_recent=0, compression_mode="heavy"), run)
-    assert refused.value.facts["reason"] == "not_scheduled"
-    birth = run.birth._replace(program=ProgramRef(SCHEDULE, None, "s"))
-    with pytest.raises(Conflict) as refused:
-        message_of(a_command("compact_memory"), run._replace(birth=birth))
-    assert refused.value.facts["reason"] == "not_configured"
 
 
 def test_a_pause_ends_by_resume_also_under_the_name_that_clients_give_it() -> None:

@@ -81,7 +81,6 @@ async def lived(database: str, folder: Path, bundle: Bundle, cases: Cases) -> di
     async with serving(database, folder, lambda run: rows[run.root_id]) as (running, seen):
         content = pack_bundle(bundle.manifest, bundle.flows, {})
         await running.plane.bundles.keep(content, bundle.sha256)
-        await running.runtime.bundle(bundle.sha256)  # else each of them reads it for itself
         async with anyio.create_task_group() as group:
             for case, (table, row) in cases.items():
                 group.start_soon(_live, running, seen, birth_of(case, table, bundle), row)

@@ -20,6 +20,7 @@ from perdure.kernel.model import TERMINAL, Open, Reason, Run, Wait
 from perdure.kernel.values import Json
 from perdure.registry.programs import Telling
 from perdure.runtimes.context import RuntimeContext
+from perdure.services import compactions
 from perdure.services.runs import hash_of
 from perdure.services.schedules import SCHEDULE
 from perdure.stores.inbox import Accepted, Delivery, Emission, Message
@@ -30,7 +31,6 @@ TYPES: Final = (
     "backfill_schedule",
 )  # fmt: skip
 SCOPES: Final = ("session", "workflow", "run", "global")
-COMPRESSIONS: Final = ("light", "standard", "heavy")
 PAUSE_PREFIX: Final = "pause:"  # how clients name the wait that a pause is to them
 COMMAND: Final = "command:"  # before the id, so that no client names a message of another
 EVENT_KEPT_S: Final = 3_600.0  # where no run waits for it
@@ -76,12 +76,11 @@ async def send(runtime: RuntimeContext, command: Command, entry: Entry | None = 
     if command.type == "emit_event":
         return await _emit(runtime, command, entry)
     run = await _run(runtime, command.run_id)
+    if command.type == "compact_memory":
+        return await _put(runtime, command, await _compacting(runtime, command, run), entry=entry)
     telling = runtime.registry.commands.get(_meant(command, run))
     if telling is not None:
         return await _put(runtime, command, await _told(runtime, command, telling), entry=entry)
-    if command.type == "compact_memory":
-        root = await _run(runtime, run.birth.root_id)
-        raise _nothing_to_compact(command.payload, root)
     return await _put(runtime, command, message_of(command, run), entry=entry)
 
 
@@ -108,6 +107,16 @@ async def _told(runtime: RuntimeContext, command: Command, telling: Telling) -> 
     raise Conflict(f"The run is no {telling.kind}, and is in none.", reason="not_scheduled")
 
 
+async def _compacting(runtime: RuntimeContext, command: Command, named: Run) -> Message:
+    """The word that a compaction is to the run whose memory is meant."""
+    compactions.check(command.payload)
+    telling = runtime.registry.commands.get(command.type)
+    found = await compactions.target(runtime, named, command.payload, telling)
+    assert telling is not None, "else there is no target"
+    word = telling.word(found.run, found.cells, command.payload, runtime.clock.now())
+    return _message(command, command.type, word)._replace(run_id=found.run.birth.id)
+
+
 async def delivery(runtime: RuntimeContext, command_id: CommandId) -> Delivery:
     """What became of a command. Raises `CommandNotFound`."""
     return await runtime.plane.inbox.delivery(f"{COMMAND}{command_id}")
@@ -123,24 +132,8 @@ def message_of(command: Command, run: Run) -> Message:
             return _message(command, "cancel", {"reason": _reason(command.payload)})
         case "resume":
             return _resume(command, run)
-        case "update_schedule" | "trigger_schedule" | "backfill_schedule":
-            raise Conflict("The run is no schedule.", reason="not_scheduled")
         case _:
-            raise _nothing_to_compact(command.payload, run)
-
-
-def _nothing_to_compact(payload: Mapping[str, Json], root: Run) -> Conflict:
-    """Why no memory is compacted in the tree of `root`. Raises `Unfit` for what no compaction could be."""
-    kept, mode = payload.get("preserve_recent", 6), payload.get("compression_mode", COMPRESSIONS[1])
-    if isinstance(kept, bool) or not isinstance(kept, int) or kept < 0:
-        raise Unfit("payload.preserve_recent is a count of messages.")
-    if mode not in COMPRESSIONS:
-        raise Unfit(f"payload.compression_mode is one of {', '.join(COMPRESSIONS)}.")
-    for name in ("focus", "target_run_id"):
-        _text(payload, name)
-    if root.birth.program.kind != SCHEDULE:
-        return Conflict("Memory is compacted in the runs of a schedule, and this run is of none.", reason="not_scheduled")  # fmt: skip
-    return Conflict("Nothing here compacts the memory of runs; no feature for it is installed.", reason="not_configured")  # fmt: skip
+            raise Conflict("The run is no schedule.", reason="not_scheduled")
 
 
 def _pause(command: Command, run: Run) -> Message:

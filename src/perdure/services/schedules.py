@@ -9,6 +9,7 @@ from perdure.stores.runs import Header
 SCHEDULE: Final = "schedule"  # the kind of program, and of its waits
 OCCURRENCE: Final = "schedule_occurrence"  # the effect word of a planned time that is not run
 DEPRECATE: Final = "deprecate"  # the word by which a schedule hears of the marks of its bundle
+RECURS: Final = "rt/_recurs"  # the cell by which a run knows that it is one of many of a schedule
 SPEC: Final = "rt/_schedule"  # the cell of the terms, as the wire shows them
 
 

@@ -1,6 +1,7 @@
 """Schedules by decisions alone: what becomes of each planned time, and when the schedule ends."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from perdure.ids import derived_id
 from perdure.kernel.model import Failed, Ok, Status
 from perdure.kernel.program import Program
 from perdure.kernel.values import Json
+from perdure.services.schedules import RECURS
 from tests.support.clock import START
 from tests.support.scheduling import (
     ASKING,
@@ -60,6 +62,14 @@ def test_a_childs_id_follows_from_schedule_and_planned_time_and_its_inputs_are_t
     ids = [derived_id(it.id, f"run:{planned}") for planned in every(START, HOUR, 2)]
     assert it.runs == ids == [one["run_id"] for one in it.occurrences()]
     assert it.world.cells(it.runs[1])["in/prompt"] == "hello"
+
+
+@pytest.mark.parametrize(("asked", "recurs"), [({}, None), ({"interval": "1h"}, True), ({"cron": "@daily"}, True)])  # fmt: skip
+def test_a_run_of_a_schedule_that_recurs_knows_it(
+    asked: dict[str, Any], recurs: bool | None
+) -> None:
+    it = Scheduled(**asked).until(START + DAY)
+    assert it.world.cells(it.runs[0]).get(RECURS) is recurs
 
 
 def test_a_session_of_its_own_for_each_occurrence_where_the_context_is_not_shared() -> None:

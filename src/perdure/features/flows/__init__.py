@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from perdure.features.flows.compaction import COMMANDS
 from perdure.features.flows.effects import answer_user, emit_event
 from perdure.features.flows.listeners import LISTENER_KIND
 from perdure.features.flows.model import FLOW_KIND
@@ -19,4 +20,5 @@ FEATURE: Final = Feature(
     programs={FLOW_KIND: flow_program, LISTENER_KIND: flow_program},
     routers=(router, drawings, workflows),
     actions=ACTIONS,
+    commands=COMMANDS,
 )

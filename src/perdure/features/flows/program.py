@@ -9,6 +9,7 @@ from typing import Final
 
 from perdure.bundles.bundle import Bundle
 from perdure.errors import Invalid
+from perdure.features.flows import compaction
 from perdure.features.flows.compile import compile_bundled
 from perdure.features.flows.control import (
     Place,
@@ -53,7 +54,7 @@ from perdure.features.flows.model import (
 )
 from perdure.features.flows.turn import MAIN, PART, Turn, last_cell
 from perdure.features.flows.values import MISSING, Allowance, Pins
-from perdure.features.flows.vars import INPUTS, Vars, reserved
+from perdure.features.flows.vars import INPUTS, MESSAGES, Vars, reserved
 from perdure.kernel.draft import error_text
 from perdure.kernel.model import (
     Advance,
@@ -65,9 +66,11 @@ from perdure.kernel.model import (
     Ok,
     Outcome,
     ProgramRef,
+    Told,
 )
 from perdure.kernel.program import Done, Fail, Moment, Move, Program, View
 from perdure.kernel.values import Json
+from perdure.services.compactions import COMPACT
 
 CHILD_FAILED: Final = "child_failed"
 NOT_CONFIGURED: Final = "not_configured"  # by nobody: no fault of the node, and never a result
@@ -112,6 +115,8 @@ class FlowProgram:
                 self._answer(turn, tag, payload)
             case Due(tag=tag):
                 self._answer(turn, tag, None)
+            case Told(message={"do": "compact", "terms": terms}):
+                compaction.begin(turn, self.flow, compaction.Terms(*terms))
             case _:
                 pass  # nothing else is for a flow, which goes on waiting
 
@@ -120,6 +125,9 @@ class FlowProgram:
         if tag.startswith(LISTENING):
             if isinstance(outcome, Failed):
                 turn.warnings = (f"{tag}: {error_text(outcome.code, outcome.detail)}",)
+            return
+        if tag == COMPACT:
+            compaction.came(turn, outcome)
             return
         position, part, number = tag.partition(PART)
         if isinstance(outcome, Failed) and (not part or outcome.code == NOT_CONFIGURED):
@@ -208,6 +216,8 @@ class FlowProgram:
             keep(turn, position, place.depth, place, kept)
             place = place._replace(depth=place.depth + 1)
         self._pass(turn, position, place, node, passed)
+        if MESSAGES in passed.writes and turn.end is None:
+            compaction.consider(turn, self.flow)
 
     def _visit(self, turn: Turn, position: str, place: Place, node: Node) -> Visit:
         vars = Vars(turn, last_cell(position))

@@ -4,7 +4,7 @@
 |---|---|
 | `name`, `name.a.b` | `var/name`, else the input `in/name`; a dotted name rewrites that one cell |
 | `context`, `context.x` | `var/context`, else `in/context`, without its messages |
-| `context.messages` | `msg/0` … `msg/<n-1>`; `ctl/messages` is n |
+| `context.messages` | `msg/0` … `msg/<n-1>`; `ctl/messages` is n, `ctl/compacted` tells of those that were summed up |
 | `_last_output` | the cell that `last` names (in a branch of `parallel`: that `ctl/<branch>/last` names) |
 | `_temp.node_outputs.<node>`, `_temp.effects.<node>` | `out/<node>` |
 | `_runtime`, `_limits`, `_run_lifecycle` | `rt/_runtime`, `rt/_limits`, `rt/_run_lifecycle` |
@@ -21,6 +21,7 @@ from perdure.kernel.values import Json
 
 LAST: Final = "last"
 MESSAGES: Final = "ctl/messages"
+COMPACTED: Final = "ctl/compacted"  # how many were taken away so far, and how many were left
 RUNTIME: Final = "rt/_runtime"
 CONTEXT: Final = "context"
 INPUTS: Final = "__inputs"  # stands for the run's inputs where a flow begins without a start node
@@ -112,10 +113,10 @@ class Vars:
 
     def told(self, run: RunId, turns: Iterable[tuple[str, str]], kind: str) -> Writes:
         """The writes that append turns of a conversation, each a role and what was said."""
-        count = self._count()
+        count, away = self._count(), self.away()
         writes: Writes = {}
         for role, content in turns:
-            about = {"kind": kind, "message_id": f"{run}:{count}"}
+            about = {"kind": kind, "message_id": f"{run}:{count + away}"}
             writes[f"msg/{count}"] = {"role": role, "content": content, "metadata": about}
             count += 1
         return {**writes, MESSAGES: count}
@@ -123,7 +124,7 @@ class Vars:
     def added(self, run: RunId, role: str, content: str, at: str) -> tuple[Json, Writes]:
         """A message at the end of the conversation, and the writes that put it there."""
         count = self._count()
-        about = {"message_id": f"{run}:{count}"}
+        about = {"message_id": f"{run}:{count + self.away()}"}
         message = {"role": role, "content": content, "timestamp": at, "metadata": about}
         return message, {f"msg/{count}": message, MESSAGES: count + 1}
 
@@ -131,7 +132,17 @@ class Vars:
         """The writes that make message cells of the `context.messages` that the run was given."""
         given = as_object(self._cells.get(f"in/{CONTEXT}")).get("messages")
         already = self._cells.get(MESSAGES) is not None
-        return {} if already or not isinstance(given, list) else self._replaced(given)
+        return {} if already or not isinstance(given, list) else self.replaced(given)
+
+    def away(self) -> int:
+        """How many messages fewer there are than were said, since older ones were summed up."""
+        return int(as_object(self._cells.get(COMPACTED)).get("away") or 0)
+
+    def began_with(self, messages: list[Json]) -> bool:
+        """Whether a conversation that was summed up since had begun with these messages, as a model is given them."""
+        given = as_object(self._cells.get(f"in/{CONTEXT}")).get("messages")
+        seed = spoken(given) if isinstance(given, list) else []
+        return self.away() > 0 and seed[: len(messages)] == messages
 
     def _count(self) -> int:
         return int(self._cells.get(MESSAGES) or 0)
@@ -147,19 +158,20 @@ class Vars:
         if rest[:1] == ["messages"]:
             if len(rest) > 1:
                 raise NodeFault("messages are set all at once, not one inside another")
-            return self._replaced(value if isinstance(value, list) else [])
+            return self.replaced(value if isinstance(value, list) else [])
         if rest:
             return {f"var/{CONTEXT}": planted(self.context(), rest, value)}
         if not isinstance(value, dict):
-            return {f"var/{CONTEXT}": value, **self._replaced([])}
+            return {f"var/{CONTEXT}": value, **self.replaced([])}
         messages = value.get("messages")
         kept = {key: item for key, item in value.items() if key != "messages"}
         return {
             f"var/{CONTEXT}": kept,
-            **self._replaced(messages if isinstance(messages, list) else []),
+            **self.replaced(messages if isinstance(messages, list) else []),
         }
 
-    def _replaced(self, messages: list[Json]) -> Writes:
+    def replaced(self, messages: list[Json]) -> Writes:
+        """The writes that make these messages the whole conversation."""
         writes: Writes = {f"msg/{index}": item for index, item in enumerate(messages)}
         writes.update({f"msg/{index}": GONE for index in range(len(messages), self._count())})
         return {**writes, MESSAGES: len(messages)}

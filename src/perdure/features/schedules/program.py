@@ -33,7 +33,7 @@ from perdure.kernel.program import Done, Moment, Move, Program, View
 from perdure.kernel.values import Json
 from perdure.services.bundles import KIND as FLOW
 from perdure.services.bundles import mark_of
-from perdure.services.schedules import OCCURRENCE, SCHEDULE
+from perdure.services.schedules import OCCURRENCE, RECURS, SCHEDULE
 
 LATE: Final = timedelta(minutes=1)  # what starts later than this was caught up
 RUNNING_MAX: Final = 500  # occurrences at once
@@ -238,7 +238,8 @@ class Turn:
         """The cells that every occurrence begins with."""
         given = {name: self.cells[name] for name in self.cells.names("in/")}
         runtime = ("rt/_runtime", "rt/_limits")
-        return given | {name: self.cells[name] for name in runtime if name in self.cells}
+        recurs = {RECURS: True} if self.spec["interval"] or self.spec["cron"] else {}
+        return given | recurs | {name: self.cells[name] for name in runtime if name in self.cells}
 
     def _session(self, planned: str) -> SessionId | None:
         """The session of an occurrence; with a shared context it is the schedule's own."""

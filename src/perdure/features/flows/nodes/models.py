@@ -115,7 +115,8 @@ def turns_before(visit: Visit, *, use_context: bool) -> list[Json]:
     """
     given = spoken(as_list(as_object(visit.pins.get("context")).get("messages")))
     own = spoken(visit.vars.messages()) if use_context else []
-    return own if own[: len(given)] == given else given
+    stands = own[: len(given)] == given or (use_context and visit.vars.began_with(given))
+    return own if stands else given
 
 
 def turn_kept(visit: Visit, prompt: Json, response: str, kind: str) -> Writes:
