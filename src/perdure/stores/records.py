@@ -52,41 +52,42 @@ FIELDS: Final = frozenset({
 
 def body_of(birth: Birth, step: Step) -> dict[str, Json]:
     """The record of `contract`, all fields but the three that are about the record itself."""
+    _, step_id, node_id, status, started_at, ended_at, effect, result, error, attempt, key, *_ = (
+        step
+    )
     return {
         "run_id": birth.id,
-        "step_id": step.step_id,
-        "node_id": step.node_id,
-        "status": step.status,
-        "effect": step.effect,
-        "result": step.result,
-        "error": step.error,
-        "started_at": step.started_at,
-        "ended_at": step.ended_at,
+        "step_id": step_id,
+        "node_id": node_id,
+        "status": status,
+        "effect": effect,
+        "result": result,
+        "error": error,
+        "started_at": started_at,
+        "ended_at": ended_at,
         "actor_id": birth.actor_id,
         "session_id": birth.session_id,
-        "attempt": step.attempt,
-        "idempotency_key": step.idempotency_key,
+        "attempt": attempt,
+        "idempotency_key": key,
     }
 
 
 def detail_of(step: Step) -> dict[str, Json]:
     """What stands beside a record: the net writes, the path, the class and the attempts."""
+    *_, effect_class, attempts, by, writes, path, path_more, events = step
     detail: dict[str, Json] = {}
-    writes = step.writes
     if writes:
-        gone = [name for name, value in writes.items() if value is GONE]
-        if gone:
+        if GONE in writes.values():
+            detail["gone"] = [name for name, value in writes.items() if value is GONE]
             writes = {name: value for name, value in writes.items() if value is not GONE}
-            detail["gone"] = gone
         detail["writes"] = writes
-    if step.path:
-        detail["path"] = step.path
-    if step.path_more:
-        detail["path_more"] = step.path_more
-    told = (("class", step.effect_class), ("attempts", step.attempts), ("by", step.by), ("events", step.events))  # fmt: skip
-    for name, value in told:
-        if value:
-            detail[name] = value
+    if path:
+        detail["path"] = path
+    if effect_class:
+        detail["class"] = effect_class
+    if path_more or attempts or by or events:
+        told = (("path_more", path_more), ("attempts", attempts), ("by", by), ("events", events))
+        detail.update((name, value) for name, value in told if value)
     return detail
 
 

@@ -24,7 +24,19 @@ from perdure.clock import text_of
 from perdure.errors import VersionConflict
 from perdure.ids import Key, RunId
 from perdure.kernel.limits import INLINE_BYTES_MAX
-from perdure.kernel.model import TERMINAL, Birth, Effect, Open, Run, Status, Step, Wait
+from perdure.kernel.model import (
+    TERMINAL,
+    Birth,
+    Cells,
+    Decision,
+    Effect,
+    Open,
+    Run,
+    Status,
+    Step,
+    Wait,
+)
+from perdure.kernel.values import Json
 from perdure.stores.artifacts import VALUE, modality_of, render_of
 from perdure.stores.records import GENESIS, Record, body_of, detail_of, hash_of
 from perdure.stores.runs import Commit, Receipt, Request
@@ -55,16 +67,9 @@ class Sent(NamedTuple):
     body: bytes | None
 
 
-class Change(NamedTuple):
-    """What the row of a run becomes. `read_version` is what it is now in the database.
-
-    `rest` are the columns of `SOMETIMES`, or `None` where the row says the right thing already.
-    """
-
-    read_version: int
-    run: Run
-    head: Head
-    rest: Row | None
+# What the row of a run becomes: the version that is in the database now, the run and its head as they
+# will be, and the columns of `SOMETIMES`, or `None` where the row says the right thing already.
+Change = tuple[int, Run, Head, Row | None]
 
 
 class New(NamedTuple):
@@ -96,19 +101,20 @@ class Plan:
     def add(self, commit: Commit) -> Receipt:
         """Plan one commit. Raises `VersionConflict`, and plans nothing, where its run has moved on."""
         decision = commit.decision
-        run = decision.run
         if decision.read_version == 0:
             return self._birth(commit)
-        head = self.heads.get(run.birth.id)
+        run, birth = decision.run, decision.run.birth
+        head = self.heads.get(birth.id)
         if head is None or head.version != decision.read_version:
             raise VersionConflict
-        offloading = Offloading(self._content, run.birth.id)
-        records, head_hash, counted = self._records(head, run.birth, decision.steps, offloading)
-        snapshot_bytes = self._snapshot(head, commit, offloading)
-        after = _moved(head, run, head_hash, counted, snapshot_bytes)
-        self.heads[run.birth.id] = after
+        offloading = Offloading(self._content, birth.id)
+        records, head_hash, counted = self._records(head, birth, decision.steps, offloading)
+        snapshot_bytes = None
+        if commit.snapshot is not None:
+            snapshot_bytes = self._snapshot(head, commit.snapshot, offloading)
+        after = self.heads[birth.id] = _moved(head, run, head_hash, counted, snapshot_bytes)
         if run.status in TERMINAL:
-            self.ended.append(run.birth.id)
+            self.ended.append(birth.id)
         self._changed(head, after, run, offloading)
         self._keys(head.pk, commit)
         if commit.taken is not None or decision.births or decision.sends:
@@ -129,25 +135,20 @@ class Plan:
             fields, beside, seq = body_of(birth, step), detail_of(step), step.seq
             body, detail = dumps(fields), dumps(beside)
             size = len(detail)
-            offloading.step = step
-            if len(body) > INLINE_BYTES_MAX:
-                body, beside["placed"] = offloading.body(fields)
-                detail = dumps(beside)
-            if size > INLINE_BYTES_MAX:
-                detail, size = offloading.detail(beside)
+            if len(body) > INLINE_BYTES_MAX or size > INLINE_BYTES_MAX:
+                body, detail, size = _lightened(offloading, step, fields, beside)
             counted += size
             digest = hash_of(previous, run_id, seq, body, detail)
             records.append(Record(seq, body, detail, previous, digest))
             rows.append((pk, seq, body, detail, digest))
             previous = digest
-        offloading.step = None
         return tuple(records), previous, counted
 
-    def _snapshot(self, head: Head, commit: Commit, offloading: Offloading) -> int | None:
+    def _snapshot(self, head: Head, cells: Cells, offloading: Offloading) -> int | None:
         """Plan the snapshot of the state before the commit, where each of its writes is in a record."""
-        if commit.snapshot is None or not head.whole or head.seq <= head.snapshot_seq:
+        if not head.whole or head.seq <= head.snapshot_seq:
             return None
-        body, size = offloading.cells(commit.snapshot)
+        body, size = offloading.cells(cells)
         self._add(sql.ADD_CELLS, (head.pk, head.seq, body))
         if head.snapshot_seq:
             self._add(sql.DROP_CELLS, (head.pk, head.snapshot_seq))
@@ -157,10 +158,10 @@ class Plan:
     def _changed(self, head: Head, after: Head, run: Run, offloading: Offloading) -> None:
         """Plan the row of the run; of several commits the last one tells it."""
         earlier = self._changes.get(head.pk)
-        version = head.version if earlier is None else earlier.read_version
+        version = head.version if earlier is None else earlier[0]
         same = head.plain and after.plain and head.snapshot_seq == after.snapshot_seq
         rest = None if same and earlier is None else sometimes_row(run, after, offloading)
-        self._changes[head.pk] = Change(version, run, after, rest)
+        self._changes[head.pk] = version, run, after, rest
 
     # --- births --------------------------------------------------------------------------------
 
@@ -200,6 +201,19 @@ class Plan:
             ))  # fmt: skip
         for key in decision.arrived:
             self._add(sql.DROP_EFFECT, (pk, key))
+        # Most steps have nothing of the rest.
+        if (
+            decision.opened
+            or decision.closed
+            or decision.doubted
+            or decision.redo
+            or decision.dropped
+        ):
+            self._waits(pk, decision)
+
+    def _waits(self, pk: int, decision: Decision) -> None:
+        """Plan what is waited for and what is not any more, and the effects that are not on their way."""
+        at = decision.run.updated_at
         for entry in decision.opened:
             self._opened(pk, decision.run.birth.id, entry, at)
         for entry in decision.closed:
@@ -280,6 +294,22 @@ def request_row(request: Request, birth: Birth) -> Row:
     )  # fmt: skip
 
 
+def _lightened(
+    offloading: Offloading, step: Step, fields: dict[str, Json], beside: dict[str, Json]
+) -> tuple[bytes, bytes, int]:
+    """A record whose large values are put away: body, detail, and how many bytes the detail stands for."""
+    offloading.step = step
+    body, detail = dumps(fields), dumps(beside)
+    size = len(detail)
+    if len(body) > INLINE_BYTES_MAX:
+        body, beside["placed"] = offloading.body(fields)
+        detail = dumps(beside)
+    if size > INLINE_BYTES_MAX:
+        detail, size = offloading.detail(beside)
+    offloading.step = None
+    return body, detail, size
+
+
 def _output(run: Run, offloading: Offloading) -> tuple[bytes | None, str | None]:
     """The output as it is kept: in place, or as an artifact."""
     if run.output is None:
@@ -313,9 +343,10 @@ def _moved(
     head: Head, run: Run, head_hash: bytes, counted: int, snapshot_bytes: int | None
 ) -> Head:
     """The head after a commit."""
-    whole, plain = not run.unrecorded, is_plain(run)
+    pk, _, head_seq, _, since, seq, size, *_ = head
     if snapshot_bytes is None:
-        since, seq, size = head.bytes_since + counted, head.snapshot_seq, head.snapshot_bytes
+        since += counted
     else:
-        since, seq, size = counted, head.seq, snapshot_bytes
-    return Head(head.pk, run.version, run.seq, head_hash, since, seq, size, whole, plain)
+        since, seq, size = counted, head_seq, snapshot_bytes
+    whole, plain = not run.unrecorded, is_plain(run)
+    return Head(pk, run.version, run.seq, head_hash, since, seq, size, whole, plain)
