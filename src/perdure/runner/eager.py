@@ -33,16 +33,17 @@ class Begun(Generator[Any, Any, T]):
     def __init__(self, work: Awaitable[T], grace_s: float = GRACE_S) -> None:
         """Begin `work`; what it raises before its first wait is raised here."""
         self._work: Any = work if isinstance(work, CoroutineType) else _awaited(work)
+        try:
+            self._waits = self._work.send(None)
+        except StopIteration as end:
+            self.value, self.ended = end.value, True
+            return  # most work: it needs nothing of the rest
         self._first, self.ended = True, False
         self._grace_s = grace_s
         self._doom: asyncio.TimerHandle | None = None
         self._doomed = False
         self._before = 0  # how often the task was being cancelled when the work was first awaited
         self.told = None
-        try:
-            self._waits = self._work.send(None)
-        except StopIteration as end:
-            self.value, self.ended = end.value, True
 
     def __await__(self) -> Generator[Any, Any, T]:
         """Be awaited as the work would be from its beginning."""
