@@ -261,6 +261,20 @@ def test_a_success_begins_the_row_of_failures_anew() -> None:
     assert it.held is None
 
 
+def test_each_run_has_its_own_deadline_and_one_that_passed_is_a_failure() -> None:
+    it = Scheduled(RUNNING, interval="1h", run_timeout="20m").until(START + 20 * MINUTE)
+    it.world.expire()
+    it.world.settle()
+    (run,) = it.runs
+    error = it.world.run(run).error
+    assert error == f"deadline_passed: the deadline was {text_of(START + 20 * MINUTE)}"
+    it.until(START + HOUR)
+    assert (len(it.runs), it.going) == (2, it.runs[1:])
+    it.end().tell({"do": "update", "at_once": True, "changes": {"run_timeout": None}})
+    it.until(START + 2 * HOUR)
+    assert it.world.run(it.runs[2]).birth.deadline is None
+
+
 # --- a flow that takes no new runs ----------------------------------------------------------------
 
 MARKS = {"flow": {"at": text_of(START), "reason": "there is a better one"}}

@@ -22,7 +22,7 @@ def test_the_terms_are_kept_as_the_wire_shows_them() -> None:
         "share_context": True, "target_workflow_id": "bundle@1.0.0:flow", "target_bundle_ref": "bundle@1.0.0",
         "target_flow_id": "flow", "created_at": text_of(START), "updated_at": text_of(START), "cron": None,
         "timezone": "UTC", "dst": "first", "overlap": "skip", "catchup_window": "1d", "jitter": None,
-        "pause_after_failures": None,
+        "pause_after_failures": None, "run_timeout": None,
     }  # fmt: skip
 
 
@@ -59,6 +59,7 @@ def test_terms_that_contradict_one_another_are_refused(asked: dict[str, Any]) ->
         {"cron": "@daily", "timezone": "Mars/Base"}, {"timezone": "Mars/Base"}, {"catchup_window": "long"},
         {"interval": "1m", "jitter": "some"}, {"interval": "1m", "repeat_until": "then"},
         {"interval": "1m", "repeat_until": "2025-01-01T00:00:00Z"}, {"interval": "1m", "pause_after_failures": 0},
+        {"run_timeout": "soon"}, {"run_timeout": "0s"}, {"run_timeout": "3661d"},
     ],
 )  # fmt: skip
 def test_text_that_can_be_no_schedule_is_refused_at_the_door(asked: dict[str, Any]) -> None:

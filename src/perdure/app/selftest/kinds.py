@@ -78,7 +78,7 @@ FIELDS: Final[Mapping[str, Kinds]] = {
         "root_only", "rotate_token", "run_lifecycle", "scope", "scopes", "seq", "source", "sourceHandle", "target", "targetHandle", "session_turn_limit",
         "since", "status", "thinking", "timeout_s", "token", "ts", "type", "until",
         "catchup_window", "cron", "dst", "from", "interval", "jitter", "overlap", "pause_after_failures",
-        "repeat_count", "repeat_until", "share_context", "start_at", "timezone", "to",
+        "repeat_count", "repeat_until", "run_timeout", "share_context", "start_at", "timezone", "to",
     ),
     NONE,
 )  # fmt: skip

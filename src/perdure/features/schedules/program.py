@@ -229,6 +229,7 @@ class Turn:
                 tag=tag, node_id=TARGET, program=self.home.program, workflow_id=self.home.workflow_id,
                 cells=self._inputs(), payload=payload, session_id=session, identity=tag,
                 limits=schedule.limits._replace(steps_max=self.cells.get(CHILD_STEPS, schedule.limits.steps_max)),
+                deadline=self._deadline(),
             )
         )  # fmt: skip
         self.at.running[tag] = {"planned_at": planned, "cause": cause}
@@ -240,6 +241,13 @@ class Turn:
         runtime = ("rt/_runtime", "rt/_limits")
         recurs = {RECURS: True} if self.spec["interval"] or self.spec["cron"] else {}
         return given | recurs | {name: self.cells[name] for name in runtime if name in self.cells}
+
+    def _deadline(self) -> str | None:
+        """When an occurrence that starts now is to end."""
+        longest = self.spec.get("run_timeout")  # which older schedules do not have
+        if longest is None:
+            return None
+        return text_of(self.moment.at + duration_of(longest, "run_timeout"))
 
     def _session(self, planned: str) -> SessionId | None:
         """The session of an occurrence; with a shared context it is the schedule's own."""

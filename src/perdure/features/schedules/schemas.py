@@ -51,6 +51,7 @@ class ScheduleRun(Body):
         None, description="The most by which this schedule is late on purpose"
     )
     pause_after_failures: int | None = Field(None, ge=1, le=INTEGER_MAX)
+    run_timeout: Blankable = Field(None, description="How long each run may take, such as `15m`")
 
     def request(self, key: str | None) -> StartRequest:
         """What is to be run, under the client's key."""
@@ -66,7 +67,7 @@ class ScheduleRun(Body):
             start_at=self.start_at, interval=self.interval, cron=self.cron, timezone=self.timezone or "UTC",
             dst=self.dst, repeat_count=self.repeat_count, repeat_until=self.repeat_until,
             share_context=self.share_context, overlap=self.overlap, catchup_window=self.catchup_window,
-            jitter=self.jitter, pause_after_failures=self.pause_after_failures,
+            jitter=self.jitter, pause_after_failures=self.pause_after_failures, run_timeout=self.run_timeout,
         )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from perdure.features.schedules.calendar import (
 )
 from perdure.features.schedules.durations import duration_of
 from perdure.kernel.values import Json
+from perdure.services.births import DEADLINE_S_MAX
 
 KIND: Final = "scheduled_run"
 REPEATS_MAX: Final = 10_000  # of what is to be repeated so often, or until then, at even steps
@@ -54,6 +55,7 @@ class Asked(NamedTuple):
     catchup_window: str | None = None
     jitter: str | None = None
     pause_after_failures: int | None = None
+    run_timeout: str | None = None  # of each run, from its start on
 
 
 class Target(NamedTuple):
@@ -75,6 +77,7 @@ def spec_of(asked: Asked, target: Target, now: datetime) -> dict[str, Json]:
         "start_at": None if start is None else text_of(start), "share_context": asked.share_context,
         "overlap": asked.overlap.value, "catchup_window": asked.catchup_window or CATCH_UP,
         "jitter": asked.jitter, "pause_after_failures": asked.pause_after_failures,
+        "run_timeout": asked.run_timeout,
         "target_workflow_id": target.workflow_id, "target_bundle_ref": target.bundle_ref,
         "target_flow_id": target.flow_id, "created_at": text_of(now), "updated_at": text_of(now),
     }  # fmt: skip
@@ -94,6 +97,7 @@ def check(spec: Mapping[str, Json], first: datetime) -> None:
     failures = spec["pause_after_failures"]
     if failures is not None and not 1 <= failures <= FAILURES_MAX:
         raise Unfit("pause_after_failures is 1 or more.", field="pause_after_failures")
+    _check_timeout(spec.get("run_timeout"))
     plan = plan_of(spec, first)
     zone_of(spec["timezone"])
     duration_of(spec["catchup_window"], "catchup_window")
@@ -103,6 +107,13 @@ def check(spec: Mapping[str, Json], first: datetime) -> None:
     if plan.step is not None and plan.until is not None:
         count, _ = plan.leap(plan.first, plan.until + timedelta(microseconds=1))
         _check_most(count)
+
+
+def _check_timeout(text: str | None) -> None:
+    longest = timedelta(seconds=DEADLINE_S_MAX)
+    if text is not None and not timedelta(0) < duration_of(text, "run_timeout") <= longest:
+        detail = f"run_timeout is more than nothing and at most {longest.days}d."
+        raise Unfit(detail, field="run_timeout")
 
 
 def _check_count(spec: Mapping[str, Json], *, recurs: bool) -> None:

@@ -18,7 +18,9 @@ from perdure.kernel.values import Json
 from perdure.registry.programs import Telling
 from perdure.services.schedules import SCHEDULE, SPEC
 
-CLEARED: Final = frozenset({"jitter", "repeat_until", "pause_after_failures"})  # by null
+CLEARED: Final = frozenset(
+    {"jitter", "repeat_until", "pause_after_failures", "run_timeout"}
+)  # by null
 Short = Annotated[str, StringConstraints(max_length=256)]
 M = TypeVar("M", bound=BaseModel)
 
@@ -37,6 +39,7 @@ class NewTerms(BaseModel):
     jitter: Short | None = None
     repeat_until: Short | None = None
     pause_after_failures: int | None = None
+    run_timeout: Short | None = None
     apply_immediately: bool = True
 
 
