@@ -185,7 +185,7 @@ async def test_a_closed_plane_leaves_no_task_and_no_timer(tmp_path: Path) -> Non
         lane, before = alice.lane, len(asyncio.all_tasks())
         await alice.runner.close(alice.runtime)
         assert lane.group is None and lane not in alice.runner.lanes
-        assert before - len(asyncio.all_tasks()) == 5  # its own, and its four loops
+        assert before - len(asyncio.all_tasks()) == 6  # its own, and its five loops
         await bob.until(await bob.start())
         alice.runner.open(alice.runtime)
         await alice.until(await alice.start())

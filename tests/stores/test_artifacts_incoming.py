@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,13 +12,16 @@ from perdure.adapters.disk.receiving import Receiving
 from perdure.errors import QuotaReached, StoreFailed
 from perdure.identity.audit import Entry
 from perdure.ids import TenantId
+from perdure.kernel.model import Point
 from perdure.stores.artifacts import Artifact, Maker, Named
-from tests.support.builders import AT
+from tests.stores.test_purges import lived
+from tests.support.builders import AT, a_run_id
 from tests.support.planes import Store
 
 pytestmark = pytest.mark.anyio
 
 LONG_AGO, LATER = 1_000.0, 2_000.0
+PATIENCE_S = 30.0  # for what is sure to come
 MAKER = Maker("run", "b@1:f", "s", "node", "step", 7)
 
 
@@ -111,6 +116,81 @@ async def test_a_sweep_takes_what_nothing_names(store: Store) -> None:
         os.utime(path, (LONG_AGO, LONG_AGO))
     assert await store.plane.artifacts.sweep(before=LATER) == (1, 20)
     assert [it.name for it in files(store)] == [kept.sha256]
+
+
+def aged(store: Store) -> None:
+    """Let everything have been put long ago."""
+    for path in files(store):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+
+
+async def sent_again(store: Store) -> Artifact:
+    """A file that somebody sends once more."""
+    return await sent(store, b"again")
+
+
+async def put_again(store: Store) -> Artifact:
+    """A value that a run makes once more."""
+    return await store.plane.artifacts.put(b"again", owner="run", content_type="text/plain", at=AT)
+
+
+@pytest.mark.parametrize("how", [sent_again, put_again])
+async def test_what_comes_again_in_the_middle_of_a_sweep_stays(
+    store: Store,
+    how: Callable[[Store], Coroutine[Any, Any, Artifact]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone = await sent(store, b"again")
+    store.place.tamper("DELETE FROM artifacts WHERE id = ?", gone.id)
+    aged(store)
+    loop, content = asyncio.get_running_loop(), store.plane.artifacts.content
+    remove, came = content.remove, []
+
+    def late(digests: Sequence[str], before: float) -> tuple[int, int]:
+        """After the sweep has seen that nothing names them, let them come once more."""
+        came.append(asyncio.run_coroutine_threadsafe(how(store), loop).result(PATIENCE_S))
+        return remove(digests, before)
+
+    monkeypatch.setattr(content, "remove", late)
+    assert await store.plane.artifacts.sweep(before=LATER) == (0, 0)
+    (kept,) = came
+    assert b"".join([it async for it in store.plane.artifacts.read(kept)]) == b"again"
+
+
+async def test_what_a_fork_reads_outlives_its_origin_and_every_sweep(store: Store) -> None:
+    origin, fork = await lived(store, "origin"), a_run_id("fork")
+    await lived(store, "fork", forked_from=Point(origin, 0))
+    for roots, left in (([origin], 2), ([fork], 1)):
+        await store.plane.purges.purge(roots, artifacts=True)
+        aged(store)
+        await store.plane.artifacts.sweep(before=LATER)
+        assert len(files(store)) == left
+
+
+async def test_the_next_sweep_is_planned_for_whoever_has_the_plane(store: Store) -> None:
+    artifacts = store.plane.artifacts
+    await artifacts.plan_sweep(5)
+    assert await artifacts.sweep_due() is None, "nothing was ever put"
+    await sent(store, b"hello")
+    assert await artifacts.sweep_due() == 0
+    await artifacts.plan_sweep(LATER)
+    await store.open_again()
+    assert await store.plane.artifacts.sweep_due() == LATER
+    await store.plane.artifacts.plan_sweep(LONG_AGO)
+    assert await store.plane.artifacts.sweep_due() == LONG_AGO
+    assert len(files(store)) == 1
+
+
+async def test_a_disk_that_is_not_swept_is_told_of(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    await sent(store, b"hello")
+    monkeypatch.setattr(store.plane.artifacts.content, "plan_sweep", refuse)
+    with pytest.raises(StoreFailed, match="not swept: Input/output error"):
+        await store.plane.artifacts.plan_sweep(LATER)
 
 
 async def test_bytes_that_two_name_stay_until_neither_does(store: Store) -> None:

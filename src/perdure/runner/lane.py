@@ -65,6 +65,7 @@ class Lane:
         self.next_due: str | None = None
         self.kept = anyio.Event()  # the plane has an entry for the audit
         self.carrying = True  # such entries may be on their way
+        self.sweeping = False  # bytes that nothing names are being taken away
         self.group: TaskGroup | None = None  # of everything that happens for this plane
         self.looking = 1  # looks at the stores that are to end; the first is due at once
         self.timed = False  # whether the timers have looked
@@ -83,8 +84,8 @@ class Lane:
         waits = (
             not self.timed or self.looking or self.look.is_set() or self.taken_up or self.left_some
         )
-        hands_over = self.carrying or self.kept.is_set()
-        return self.rests() and not waits and not hands_over and not self.hot.active()
+        tidies = self.carrying or self.kept.is_set() or self.sweeping
+        return self.rests() and not waits and not tidies and not self.hot.active()
 
     @property
     def registry(self) -> Registry:

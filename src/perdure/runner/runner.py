@@ -15,6 +15,7 @@ from perdure.runner.hot import Delivery, HotRun
 from perdure.runner.lane import Lane
 from perdure.runner.perform import arrive, perform
 from perdure.runner.supervise import RESTART_S, containing, keep_going
+from perdure.runner.sweep import sweep
 from perdure.runner.timers import deliver_due, until_due
 from perdure.runner.turns import Turns
 from perdure.runtimes.context import RuntimeContext
@@ -108,6 +109,7 @@ class Runner:
             loops: Sequence[tuple[str, Callable[[Lane], Awaitable[None]]]] = (
                 ("drive", self._driving), ("look", self._looking),
                 ("timers", self._timing), ("renew", self._renewing), ("carry", self._carrying),
+                ("sweep", sweep),
             )  # fmt: skip
             for name, loop in loops:
                 group.start_soon(keep_going, name, loop, lane)

@@ -15,11 +15,11 @@ from perdure.ids import RunId, is_run_id
 from perdure.kernel.model import TERMINAL
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.bundles import DRAFT_PURPOSE
+from perdure.services.sweeps import sweep_soon
 from perdure.stores.runs import Header, RunQuery
 
 EPHEMERAL: Final = "ephemeral"  # the retention of a draft that may go
 TTL_S: Final = 604_800  # how long such a draft stays after its end
-SWEEP_GRACE_S: Final = 3_600.0  # bytes put since then may be on their way
 PAGE: Final = 200
 log: Final = structlog.get_logger("perdure.drafts")
 
@@ -67,7 +67,8 @@ async def purge(runtime: RuntimeContext, asked: Purge, entry: Entry | None) -> L
         gone = set(purged.runs)
         if asked.delete_workspaces:
             await anyio.to_thread.run_sync(_forget_folders, runtime.workspaces, sorted(gone))
-        await runtime.plane.artifacts.sweep(before=now.timestamp() - SWEEP_GRACE_S)
+        if gone:
+            await sweep_soon(runtime)
     items = [it._replace(purged=it.header.birth.id in gone) for it in looked]
     return Looked(items, len(ready), sum(it.purged for it in items))
 

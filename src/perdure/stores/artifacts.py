@@ -192,8 +192,19 @@ class ArtifactStore(Protocol):
         """Take bytes away that nothing names: no artifact, no bundle, no run; and what broke off.
 
         Only what was last put before `before`, in seconds since 1970, so that nothing on its way
-        is taken.
+        is taken. It goes in pieces, and leaves other readers their turns.
         """
+        ...
+
+    async def sweep_due(self) -> float | None:
+        """When the next sweep was planned for, in seconds since 1970.
+
+        Zero if none ever was, and `None` where nothing was ever put.
+        """
+        ...
+
+    async def plan_sweep(self, at: float) -> None:
+        """Plan the next sweep in place of any other, for every process that has the plane."""
         ...
 
 

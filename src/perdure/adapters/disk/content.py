@@ -26,6 +26,7 @@ class ContentFolder:
     def __init__(self, folder: Path) -> None:
         """Keep everything below `folder`, which is made when something is first put."""
         self._folder = folder
+        self._planned = folder.with_name(f"{folder.name}.sweep")
         self._synced: set[str] = set()
         self._checked: dict[str, Stamp] = {}
 
@@ -143,16 +144,30 @@ class ContentFolder:
 
     # --- sweeping ------------------------------------------------------------------------------
 
-    def old(self, before: float) -> Iterator[str]:
-        """Hashes whose bytes were last put before a time; what broke off before it goes at once."""
+    def old(self, before: float) -> Iterator[list[str]]:
+        """Hashes whose bytes were last put before a time, folder by folder; what broke off before it goes at once."""
+        for path in self._folder.glob(".*"):
+            _drop(path, before)
         for folder in sorted(self._folder.glob("[0-9a-f][0-9a-f]")):
+            found = []
             for path in folder.iterdir():
                 if path.name.startswith("."):
                     _drop(path, before)
                 elif HASH.fullmatch(path.name) and _age(path) < before:
-                    yield path.name
-        for path in self._folder.glob(".*"):
-            _drop(path, before)
+                    found.append(path.name)
+            yield found
+
+    def sweep_due(self) -> float | None:
+        """When the next sweep was planned for; zero if none was, and `None` where nothing was ever put."""
+        if not self._folder.exists():
+            return None
+        return _age(self._planned) if self._planned.exists() else 0.0
+
+    def plan_sweep(self, at: float) -> None:
+        """Plan the next sweep, for this process and others. A file beside the folder keeps its time."""
+        if self._folder.exists():
+            self._planned.touch()
+            os.utime(self._planned, (at, at))
 
     def remove(self, digests: Collection[str], before: float) -> tuple[int, int]:
         """Take bytes away, unless somebody has put them again meanwhile; how many files and bytes.

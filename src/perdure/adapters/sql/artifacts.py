@@ -1,9 +1,9 @@
 """`ArtifactStore`: rows in SQL, bytes on disk."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import bindparam, func, select
 
@@ -31,6 +31,7 @@ from perdure.stores.artifacts import (
     Swept,
 )
 
+T = TypeVar("T")
 SWEPT_AT_ONCE: Final = 500  # hashes that are asked about in one look
 
 _GET: Final = Sql(select(*COLUMNS).where(artifacts.c.id == bindparam("_id")))
@@ -198,15 +199,31 @@ class SqlArtifacts:
 
     async def sweep(self, *, before: float) -> Swept:
         """Take bytes away that nothing names."""
-        old = await self.reader.run(lambda: list(self.content.old(before)))
+        folders = self.content.old(before)
         files = size = 0
-        for at in range(0, len(old), SWEPT_AT_ONCE):
-            some = old[at : at + SWEPT_AT_ONCE]
-            named = await self.reader.read(partial(_named, digests=some))
-            gone = [digest for digest in some if digest not in named]
-            taken = await self.reader.run(partial(self.content.remove, gone, before))
-            files, size = files + taken[0], size + taken[1]
+        while (old := await self._on_disk(lambda: next(folders, None))) is not None:
+            for at in range(0, len(old), SWEPT_AT_ONCE):
+                some = old[at : at + SWEPT_AT_ONCE]
+                named = await self.reader.read(partial(_named, digests=some))
+                gone = [digest for digest in some if digest not in named]
+                taken = await self._on_disk(partial(self.content.remove, gone, before))
+                files, size = files + taken[0], size + taken[1]
         return Swept(files, size)
+
+    async def sweep_due(self) -> float | None:
+        """When the next sweep was planned for."""
+        return await self._on_disk(self.content.sweep_due)
+
+    async def plan_sweep(self, at: float) -> None:
+        """Plan the next sweep."""
+        await self._on_disk(lambda: self.content.plan_sweep(at))
+
+    async def _on_disk(self, work: Callable[[], T]) -> T:
+        """Have a thread look after the bytes. Raises `StoreFailed`."""
+        try:
+            return await self.reader.run(work)
+        except OSError as failed:
+            raise StoreFailed(f"the disk was not swept: {failed.strerror}") from failed
 
 
 def _named(session: Session, digests: Sequence[str]) -> set[str]:
