@@ -286,11 +286,11 @@ async def test_who_sends_too_much_and_then_nothing_more_hears_that_it_was(
     assert b'"code":"too_large"' in heard
 
 
-async def test_an_upload_may_be_larger_and_not_without_bound(small: Gateway) -> None:
+@pytest.mark.parametrize("path", ["/bundles/upload", "/runs/import"])
+async def test_an_upload_may_be_larger_and_not_without_bound(small: Gateway, path: str) -> None:
     for size, status in ((1_500, 422), (3_000, 413)):
-        answer = await small.client.post(
-            "/api/gateway/bundles/upload", files={"file": ("a.flow", b"x" * size)}
-        )
+        sent = {"file": ("a.flow", b"x" * size)}
+        answer = await small.client.post(f"/api/gateway{path}", files=sent)
         assert answer.status_code == status, answer.text
 
 

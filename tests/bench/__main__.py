@@ -107,7 +107,7 @@ def raced(options: argparse.Namespace, bench: Bench) -> list[Figure]:
         racing: list[Contestant] = []
         for name in (it for it in RACING if it in options.only):
             racing.extend(RACING[name](bench, dsn))
-        return race(racing, bench, say)
+        return race(racing, bench, say) if racing else []
 
 
 def say(words: str) -> None:

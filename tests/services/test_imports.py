@@ -4,6 +4,8 @@ import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from copy import copy
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,13 +14,13 @@ from zipfile import ZipFile
 import orjson
 import pytest
 
-from perdure.errors import RunExists, RunNotFound, Unfit
+from perdure.errors import QuotaReached, RunExists, RunNotFound, Unfit
 from perdure.ids import RunId, is_run_id, new_id
 from perdure.kernel.model import Deadline, Status
 from perdure.kernel.values import Json
 from perdure.registry.registry import registry_of
 from perdure.runtimes.context import RuntimeContext
-from perdure.services.exports import FORMAT, MANIFEST, Packing, export
+from perdure.services.exports import FORMAT, MANIFEST, SEAL_LETTERS, Packing, export
 from perdure.services.forks import ForkRequest, fork
 from perdure.services.imports import take_in
 from perdure.services.replays import replay
@@ -229,3 +231,45 @@ async def test_what_a_forger_writes_is_refused_or_harmless(
             await store.plane.runs.list(RunQuery(limit=100, hidden=True, drafts=True))
         ).items:
             assert is_run_id(one.birth.id)
+
+
+def overlapping(content: bytes, times: int) -> bytes:
+    """An export whose directory names one entry under several names."""
+    file = io.BytesIO(content[:-SEAL_LETTERS])
+    with ZipFile(file, "a") as archive:
+        first = archive.infolist()[0]
+        for n in range(times):
+            again = copy(first)
+            again.filename = f"{first.filename}-{n}"
+            archive.filelist.append(again)
+        archive.comment = b"0" * SEAL_LETTERS
+    whole = file.getvalue()[:-SEAL_LETTERS]
+    return whole + sha256(whole).hexdigest().encode()
+
+
+async def test_what_names_its_bytes_more_than_once_is_not_read(here: Running) -> None:
+    """A small file would be hashed for hours."""
+    content = await packed(here.runtime, await lived(here))
+    with pytest.raises(Unfit, match="lie over one another"):
+        await take_in(here.runtime, io.BytesIO(overlapping(content, 3)))
+
+
+async def test_a_bundle_of_another_name_is_refused_as_the_file_s_fault(here: Running) -> None:
+    packing = Packing()
+    content = b"".join(packing.add(f"bundles/{'0' * 64}", iter([b"no bundle"])))
+    told = {"format": FORMAT, "runs": [], "artifacts": [], "entries": dict(packing.entries)}
+    content += b"".join(packing.add(MANIFEST, iter([orjson.dumps(told)]))) + packing.close()
+    with pytest.raises(Unfit, match="bundles/0000"):
+        await take_in(here.runtime, io.BytesIO(content))
+
+
+async def test_artifacts_that_come_along_count_as_those_that_are_sent(
+    here: Running, tmp_path: Path
+) -> None:
+    content = await packed(here.runtime, await lived(here))
+    async with a_store("sqlite", tmp_path / "there") as store:
+        there = beside(here, store.plane)
+        with pytest.raises(QuotaReached):
+            await take_in(there, io.BytesIO(content), quota_bytes=3)
+        assert not (await there.plane.runs.list(RunQuery())).items
+        assert (await take_in(there, io.BytesIO(content), quota_bytes=10**6))[0].new

@@ -28,6 +28,7 @@ from perdure.runtimes.limits import Meter
 log: Final = structlog.get_logger("perdure.access")
 
 ATTACHMENTS: Final = f"{PREFIX}/attachments/upload"
+IMPORT: Final = f"{PREFIX}/runs/import"
 SIGN_IN: Final = f"{PREFIX}/session/login"
 
 
@@ -170,7 +171,7 @@ class Gate:
         settings = self._settings
         if path == ATTACHMENTS:
             return settings.attachment_bytes_max + settings.upload_slack_bytes
-        if path.endswith("/upload"):
+        if path.endswith("/upload") or path == IMPORT:
             return settings.upload_bytes_max + settings.upload_slack_bytes
         return settings.body_bytes_max
 

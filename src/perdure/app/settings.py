@@ -143,7 +143,10 @@ class Settings(BaseSettings):
     lockout_max_s: float = _setting(60.0, "how long at most, in seconds", "LOCKOUT_MAX_S", gt=0)
     max_body_bytes: int = _setting(256_000, "the largest request body", "MAX_BODY_BYTES", ge=1024)
     max_bundle_bytes: int = _setting(
-        75 * 1024 * 1024, "the largest bundle to upload", "MAX_BUNDLE_BYTES", ge=1024
+        75 * 1024 * 1024,
+        "the largest bundle to upload, or export to take in",
+        "MAX_BUNDLE_BYTES",
+        ge=1024,
     )
     max_attachment_bytes: int = _setting(25 * 1024 * 1024, "the largest file to send to a session", "MAX_ATTACHMENT_BYTES", ge=1024)  # fmt: skip
     artifact_quota_bytes: int = _setting(10 * 1024**3, "what all artifacts of one runtime may have together, where files are sent", ge=1024)  # fmt: skip

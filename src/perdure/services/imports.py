@@ -6,6 +6,7 @@ It is kept as it was and moves no more: one that had not ended goes on in a fork
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import sha256
+from io import SEEK_END
 from struct import Struct
 from typing import BinaryIO, Final, NamedTuple
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -58,10 +59,14 @@ class Archive:
         """Read the directory and the manifest. Raises `Unfit`, which names what is not as it was written."""
         self._file = file
         try:
-            self._zip = ZipFile(file)
-            self.infos = {info.filename: info for info in self._zip.infolist()}
+            listed = ZipFile(file).infolist()
         except (BadZipFile, ValueError, OSError, NotImplementedError) as broken:
             raise Unfit(f"The file is no export, or its directory is not what was written: {broken}.") from None  # fmt: skip
+        self.infos = {info.filename: info for info in listed}
+        # Else a small file could name the same bytes again and again, and be hashed for hours.
+        named = sum(info.file_size for info in listed)
+        if named > file.seek(0, SEEK_END) or len(self.infos) < len(listed):
+            raise Unfit("The file is no export: its entries lie over one another.")
         if MANIFEST not in self.infos:
             raise Unfit("The file is no export: it has no manifest.")
         self.manifest = self._read_manifest()
@@ -125,7 +130,7 @@ class Archive:
         self._check_seal()
 
     def _check_seal(self) -> None:
-        size = self._file.seek(0, 2) - SEAL_LETTERS
+        size = self._file.seek(0, SEEK_END) - SEAL_LETTERS
         self._file.seek(0)
         seen, left = sha256(), size
         while left > 0:
@@ -170,24 +175,28 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 async def take_in(
-    runtime: RuntimeContext, file: BinaryIO, entry: Entry | None = None
-) -> list[Imported]:
+    runtime: RuntimeContext, file: BinaryIO, entry: Entry | None = None, quota_bytes: int | None = None
+) -> list[Imported]:  # fmt: skip
     """Keep the runs of an export and decide them again. Raises `Unfit` for a byte that is not as it was written.
 
-    Raises `RunExists` where another run has the id of one of them. Twice is as good as once.
+    Raises `RunExists` where another run has the id of one of them, and `QuotaReached` where its artifacts
+    are too many beside those that are here. Twice is as good as once.
     """
     archive = await asyncio.to_thread(Archive, file)
     await asyncio.to_thread(archive.check)
     try:
-        adopted = [_adopted(archive, told) for told in archive.manifest["runs"]]
+        adopted = await asyncio.to_thread(_all_adopted, archive)
         named = {
-            told["id"]: (_named(told), told["sha256"]) for told in archive.manifest["artifacts"]
+            told["id"]: (_named(told, quota_bytes), told["sha256"])
+            for told in archive.manifest["artifacts"]
         }
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Unfit(f"{MANIFEST} does not say what a run is.") from None
     for name in archive.entries:
         if name.startswith("bundles/"):
             pinned = BundleSha(name.removeprefix("bundles/"))
+            if archive.entries[name] != pinned:
+                raise Unfit(f"{name} is not what was written.")
             await runtime.plane.bundles.keep(await asyncio.to_thread(archive.whole, name), pinned)
     for artifact_id, (how, sha) in named.items():
         await _keep(runtime, archive, artifact_id, how, sha)
@@ -200,12 +209,13 @@ async def take_in(
     return [Imported(*pair) for pair in zip(replayed, new, strict=True)]
 
 
-def _named(told: Mapping[str, Json]) -> Named:
+def _named(told: Mapping[str, Json], quota_bytes: int | None) -> Named:
     """How an artifact was known."""
     made = told["made_by"]
     return Named(
         owner=told["owner"], content_type=told["content_type"], at=told["created_at"], tags=dict(told["tags"]),
         made_by=None if made is None else Maker(*made), session_id=told["session_id"], kind=told["kind"],
+        quota_bytes=quota_bytes,
     )  # fmt: skip
 
 
@@ -274,6 +284,10 @@ def _check_header(header: Mapping[str, Json]) -> None:
     if (deadline := birth.get("deadline")) is not None:  # of which older files say nothing
         at, of = deadline
         _check(_is_time(at) and is_run_id(of))
+
+
+def _all_adopted(archive: Archive) -> list[Adopted]:
+    return [_adopted(archive, told) for told in archive.manifest["runs"]]
 
 
 def _adopted(archive: Archive, told: Mapping[str, Json]) -> Adopted:

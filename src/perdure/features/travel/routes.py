@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from fastapi import File, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
+from perdure.api.artifacts import CurrentBounds
 from perdure.api.deps import CurrentRuntime, EntryInside, NewCommand, require
 from perdure.api.routing import answers, json_of, refusals, resource
 from perdure.api.schemas.fields import NamePath, RunIdPath
@@ -64,13 +65,14 @@ async def export_run(run_id: RunIdPath, runtime: CurrentRuntime) -> Response:
 @router.post(
     "/runs/import",
     dependencies=[require("run:import")],
-    responses=answers(shown.RunsImported, 409, body=True),
+    responses=answers(shown.RunsImported, 409, 413, body=True),
 )
 async def import_run(
-    file: Annotated[UploadFile, File()], runtime: CurrentRuntime, entry: EntryInside
-) -> Response:
+    file: Annotated[UploadFile, File()], runtime: CurrentRuntime, bounds: CurrentBounds, entry: EntryInside
+) -> Response:  # fmt: skip
     """Take in runs that were lived elsewhere; a byte that is not as it was written is named."""
-    return json_of(shown.imported_of(await imports.take_in(runtime, file.file, entry)))
+    found = await imports.take_in(runtime, file.file, entry, bounds.quota_bytes)
+    return json_of(shown.imported_of(found))
 
 
 @router.post(
