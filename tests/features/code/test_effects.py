@@ -1,5 +1,6 @@
 """`run_code`: an error of the code is told with what it took; what ends it otherwise is named."""
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -20,10 +21,12 @@ class Said:
     def __init__(self, ran: Answer | Refusal) -> None:
         self.ran = ran
         self.asked: list[Code] = []
+        self.by: list[str] = []
 
-    async def run(self, code: Code) -> Answer | Refusal:
+    async def run(self, code: Code, who: str = "") -> Answer | Refusal:
         """Answer."""
         self.asked.append(code)
+        self.by.append(who)
         return self.ran
 
 
@@ -32,7 +35,13 @@ async def performed(sandbox: Said) -> Outcome:
     payload = {"code": "x", "function": "f", "input": {"a": 1}}
     effect = Effect(KIND, payload, "0", "node", EffectClass.READ)
     kind = run_code_kind(cast(Sandbox, sandbox))
-    return await kind.handle(effect, cast(EffectContext, None))
+    return await kind.handle(effect, cast(EffectContext, OfAlice))
+
+
+class OfAlice:
+    """What the effect reads of its context."""
+
+    workspaces = Path("planes/alice/workspaces")
 
 
 async def test_what_the_function_gave_is_told_with_what_it_took() -> None:
@@ -42,6 +51,7 @@ async def test_what_the_function_gave_is_told_with_what_it_took() -> None:
     }  # fmt: skip
     assert await performed(sandbox) == Ok(told)
     assert sandbox.asked == [Code("x", "f", {"a": 1})]
+    assert sandbox.by == ["planes/alice/workspaces"], "it waits for the turn of its principal"
 
 
 async def test_an_error_of_the_code_fails_the_effect_once_and_says_where() -> None:

@@ -40,6 +40,12 @@ async def test_what_is_said(
     assert said["execution"]["permissions"] == "sandbox"
 
 
+async def test_it_waits_for_the_turn_of_who_asks() -> None:
+    sandbox = Said(Answer(1, None, None, {}, ""))
+    await simulated(cast(Sandbox, sandbox), Code("x", "f", 1), "", "alice")
+    assert sandbox.by == ["alice"]
+
+
 async def test_nobody_gets_out_of_the_sandbox() -> None:
     sandbox = Said(Answer(1, None, None, {}, ""))
     said = await simulated(cast(Sandbox, sandbox), Code("x", "f", 1), "full_access")
@@ -49,7 +55,7 @@ async def test_nobody_gets_out_of_the_sandbox() -> None:
 
 async def test_nobody_waits_for_ever_for_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
-        async def run(self, _code: Code) -> Answer:
+        async def run(self, _code: Code, _who: str) -> Answer:
             await anyio.sleep_forever()
             raise AssertionError
 

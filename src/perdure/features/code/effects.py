@@ -19,10 +19,10 @@ def run_code_kind(sandbox: Sandbox) -> EffectKind:
 
 
 def _handler(sandbox: Sandbox) -> EffectHandler:
-    async def run_code(effect: Effect, _context: EffectContext) -> Outcome:
+    async def run_code(effect: Effect, context: EffectContext) -> Outcome:
         payload = effect.payload
         code = Code(payload["code"], payload["function"], payload["input"])
-        ran = await sandbox.run(code)
+        ran = await sandbox.run(code, str(context.workspaces))
         if not isinstance(ran, Answer):
             return Failed(ran.code, ran.detail)
         result = result_of(ran)

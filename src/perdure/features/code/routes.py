@@ -5,7 +5,7 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
-from perdure.api.deps import require
+from perdure.api.deps import CurrentRuntime, require
 from perdure.api.routing import PREFIX, answers, json_of, resource
 from perdure.features.code import schemas as shown
 from perdure.features.code.sandbox.sandbox import Sandbox
@@ -26,8 +26,9 @@ def routes(sandbox: Sandbox) -> APIRouter:
         dependencies=[require("code:simulate")],
         responses=answers(shown.Simulated, body=True),
     )
-    async def simulate_code(body: shown.Simulate) -> Response:
+    async def simulate_code(body: shown.Simulate, runtime: CurrentRuntime) -> Response:
         """Run a piece of code in the sandbox, and keep nothing of it. Its own errors are answers."""
-        return json_of(await simulated(sandbox, body.wanted(), body.permissions))
+        who = str(runtime.workspaces)  # as its flows, so that all that is theirs has one turn
+        return json_of(await simulated(sandbox, body.wanted(), body.permissions, who))
 
     return router

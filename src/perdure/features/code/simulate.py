@@ -15,15 +15,15 @@ PATIENCE_S: Final = 90.0  # for a turn and the run together; a request does not 
 PHASES: Final = {"limit_reached": "limit", "sandbox_unavailable": "policy"}
 
 
-async def simulated(sandbox: Sandbox, code: Code, mode: str) -> dict[str, Json]:
-    """What came of the code, as editors are told: an error of the code is an answer like any other."""
+async def simulated(sandbox: Sandbox, code: Code, mode: str, who: str = "") -> dict[str, Json]:
+    """What came of the code of `who`, as editors are told: an error of the code is an answer like any other."""
     allowed = mode.strip().lower() in SPELLINGS
     if not allowed:
         refused = "code runs in the sandbox alone; full access to the host is not given to anybody"
         return _told(mode, _failed(refused), "policy", allowed=False)
     ran: Answer | Refusal = Refusal("limit_reached", "other code has every turn; try again later")
     with anyio.move_on_after(PATIENCE_S):
-        ran = await sandbox.run(code)
+        ran = await sandbox.run(code, who)
     if isinstance(ran, Answer):
         result = result_of(ran)
         return _told(mode, result, _phase_of(result), allowed=True)

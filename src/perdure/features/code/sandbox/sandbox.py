@@ -20,6 +20,7 @@ from anyio.abc import Process
 
 from perdure.features.code.bounds import CodeBounds
 from perdure.features.code.sandbox.ways import Landlock, Missing, Wasm, Way
+from perdure.features.code.turns import Turns
 from perdure.kernel.values import Json
 
 HERE: Final = Path(__file__).parent
@@ -65,14 +66,14 @@ class Refusal(NamedTuple):
 
 
 class Sandbox:
-    """Runs code in sandboxes, so many at once; the others wait. Making one starts nothing."""
+    """Runs code in sandboxes, so many at once; the others wait by turns. Making one starts nothing."""
 
     def __init__(self, bounds: CodeBounds, ways: Sequence[Way]) -> None:
         """Keep every piece of code within `bounds`, in the first of `ways` that there is here."""
         self.bounds = bounds
         self._ways = ways
         self._chosen: Way | None = None
-        self._turn = anyio.Semaphore(bounds.at_once)
+        self._turns = Turns(bounds.at_once)
 
     @property
     def way(self) -> str | None:
@@ -84,12 +85,12 @@ class Sandbox:
         """The way that will be taken, as far as that can be known before anything runs."""
         return next((way.name for way in self._ways if way.there()), None)
 
-    async def run(self, code: Code) -> Answer | Refusal:
-        """Run one piece of code. Cancelled, it leaves no process behind."""
+    async def run(self, code: Code, who: str = "") -> Answer | Refusal:
+        """Run one piece of code of `who`, in their turn. Cancelled, it leaves no process behind."""
         if len(orjson.dumps(code._asdict())) > self.bounds.input_bytes:
             return _over("the code and its input have more than {input_bytes} bytes", self.bounds)
         whys = []
-        async with self._turn:
+        async with self._turns.one(who):
             for way in (self._chosen,) if self._chosen else self._ways:
                 try:
                     said = await self._kept(self._order(code, way, await way.ready()))
