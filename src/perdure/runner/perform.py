@@ -104,12 +104,15 @@ async def _tried(
     if dispatched_at is not None:
         outcome: Outcome = Unknown("the process ended after the effect was dispatched")
     else:
-        dispatched_at = text_of(began) if pending.effect.effect_class in _NEVER_TWICE else None
-        if not await _may_begin(lane, hot, pending, dispatched_at):
+        if pending.effect.effect_class in _NEVER_TWICE:
+            dispatched_at = text_of(began)
+            if not await _marked(lane, hot, pending, dispatched_at):
+                return None
+        if not (_is_licensed(lane) or await _relicensed(lane, hot, pending)):
             return None
         begun = _begun(kind, pending, context, lane.config.grace_s)
         outcome = (
-            await _ended(begun, kind, pending, under_way) if isinstance(begun, Begun) else begun
+            begun if isinstance(begun, Outcome) else await _ended(begun, kind, pending, under_way)
         )
     lane.config.probe("after_act")
     if isinstance(outcome, Unknown) and dispatched_at is not None and kind.probe is not None:
@@ -120,19 +123,19 @@ async def _tried(
     if number == 1 and isinstance(outcome, Ok):
         return Arrived(pending.key, outcome)
     told = attempt_of(number, text_of(began), text_of(clock.now()), outcome)
-    following = after(pending.effect, kind, outcome, number, _chance.random())
+    return await _followed(lane, pending, kind, outcome, told, dispatched_at)
+
+
+async def _followed(
+    lane: Lane, pending: Pending, kind: EffectKind, outcome: Outcome, told: Json, dispatched_at: str | None
+) -> Arrived | None:  # fmt: skip
+    """Say what follows a try that did not just succeed at first: another one, or an arrival that tells of all."""
     attempts = (*pending.attempts, told)
+    following = after(pending.effect, kind, outcome, len(attempts), _chance.random())
     if isinstance(following, Again):
         await _later(lane, pending, attempts, following)
         return None
     return Arrived(pending.key, summed(following, pending.attempts), attempts, dispatched_at)
-
-
-async def _may_begin(lane: Lane, hot: HotRun, pending: Pending, mark_at: str | None) -> bool:
-    """Whether the effect begins now; one that must not happen twice is marked before."""
-    if mark_at is not None and not await _marked(lane, hot, pending, mark_at):
-        return False
-    return await _licensed(lane, hot, pending)
 
 
 async def _marked(lane: Lane, hot: HotRun, pending: Pending, at: str) -> bool:
@@ -149,12 +152,16 @@ async def _marked(lane: Lane, hot: HotRun, pending: Pending, at: str) -> bool:
     return False
 
 
-async def _licensed(lane: Lane, hot: HotRun, pending: Pending) -> bool:
-    """Whether it may begin at this moment; where its principal may not do anything any more, it is left."""
+def _is_licensed(lane: Lane) -> bool:
+    """Whether an effect may begin at this moment without asking anybody."""
     license = lane.runtime.license
-    if license is None or license.is_fresh:
-        return True
-    if await license.renewed() and not _held(hot):
+    return license is None or license.is_fresh
+
+
+async def _relicensed(lane: Lane, hot: HotRun, pending: Pending) -> bool:
+    """Ask whether it may begin; where its principal may not do anything any more, it is left."""
+    license = lane.runtime.license
+    if (license is None or await license.renewed()) and not _held(hot):
         run = hot.run
         fenced = run is not None and lane.is_fenced(run.birth)
         return not (hot.under_way[pending.key].given_up or fenced)
