@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from perdure.errors import Unfit
+from perdure.features.schedules import calendar
 from perdure.features.schedules.calendar import (
     LATEST,
     MACROS,
@@ -147,6 +149,22 @@ def test_names_stand_for_cron_text_and_rare_days_are_found() -> None:
     for name in MACROS:
         assert cron_of(name, "UTC", Dst.FIRST).after(start) is not None
     assert cron_of("0 0 29 2 *", "UTC", Dst.FIRST).after(start) == datetime(2028, 2, 29, tzinfo=UTC)
+
+
+def test_the_search_for_what_never_comes_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each year on the day, and at the hour, that the clocks leave out: years cost time, and nobody asks for so many."""
+    seen = list[datetime]()
+
+    def noted(local: datetime, *given: Any) -> tuple[datetime, ...]:
+        seen.append(local)
+        return instants(local, *given)
+
+    monkeypatch.setattr(calendar, "instants", noted)
+    never = cron_of("30 2 * 3 0#2", "America/New_York", Dst.SKIP)
+    assert never.after(datetime(2026, 1, 1, tzinfo=UTC)) is None
+    assert len(seen) == calendar.UNSEEN_MAX
+    once_a_rule_has_changed = cron_of("30 2 * 4 0#1", "America/New_York", Dst.SKIP)
+    assert once_a_rule_has_changed.after(datetime(1987, 1, 1, tzinfo=UTC)) == datetime(2007, 4, 1, 6, 30, tzinfo=UTC)  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["", "banana", "* * * *", "* * * * * *", "61 * * * *", "0 0 31 2 *", "@reboot"])  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import lru_cache
-from itertools import islice
+from itertools import groupby, islice
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,7 +24,9 @@ FIELDS: Final = 5
 TICK: Final = timedelta(microseconds=1)
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)  # beyond this nothing is planned
 KNOWN_MAX: Final = 1_024  # texts that were read and are not read again
-UNSEEN_MAX: Final = 5_000  # local times in a row that are no moment, before the search is given up
+UNSEEN_MAX: Final = (
+    64  # days in a row whose local times are no moment, before the search is given up
+)
 
 
 class Dst(StrEnum):
@@ -82,10 +84,11 @@ class WallClock(NamedTuple):
         """
         try:
             times = CronSim(self.text, self._start(at, fold))
-            for local in islice(times, UNSEEN_MAX):
-                found = instants(local, self.zone, self.dst)
-                if found and found[fold % len(found)] > at:
-                    return found[fold % len(found)]
+            for _, day in islice(groupby(times, datetime.date), UNSEEN_MAX):
+                for local in day:
+                    found = instants(local, self.zone, self.dst)
+                    if found and found[fold % len(found)] > at:
+                        return found[fold % len(found)]
         except OverflowError:
             pass  # the calendar ends
         return None

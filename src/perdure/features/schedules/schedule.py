@@ -1,5 +1,6 @@
 """Schedules of a runtime: started, listed, shown and previewed, and what became of their planned times."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -143,9 +144,10 @@ async def preview(
     """
     loaded = await _loaded(runtime, run_id)
     if window is None:
-        return [] if loaded.run.status in TERMINAL else _following(loaded, limit)
-    try:
-        times = planned_between(loaded.run, loaded.cells, window, limit)
+        ended = loaded.run.status in TERMINAL
+        return [] if ended else await asyncio.to_thread(_following, loaded, limit)
+    try:  # beside others, whom a search through many years would keep waiting
+        times = await asyncio.to_thread(planned_between, loaded.run, loaded.cells, window, limit)
     except Unfit as unfit:  # which is said of bodies alone
         raise Invalid(unfit.detail, **unfit.facts) from unfit
     return [_planned(loaded, it) for it in times]
