@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from perdure.errors import BundleNotFound, RunNotFound
@@ -130,3 +131,27 @@ async def test_only_versions_that_are_there_are_held_against_anything(
 ) -> None:
     with pytest.raises(BundleNotFound):
         await verify(lived[0].runtime, StartRequest({}, "kit", "9.0.0"), (), 1)
+
+
+async def test_one_past_is_told_at_a_time(
+    lived: tuple[Gateway, RunId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page is decided without a pause: many at once would keep other principals waiting."""
+    gateway, run_id = lived
+    store, telling, most = gateway.runtime.plane.runs, 0, 0
+    plain = store.recorded
+
+    async def recorded(*given: Any, **named: Any) -> Any:
+        nonlocal telling, most
+        telling += 1
+        most = max(most, telling)
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        telling -= 1
+        return await plain(*given, **named)
+
+    monkeypatch.setattr(store, "recorded", recorded)
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(replay, gateway.runtime, run_id)
+    assert most == 1

@@ -66,6 +66,7 @@ class RuntimeContext:
     limits: RuntimeLimits = field(default_factory=RuntimeLimits)
     meter: Meter | None = None  # what its principal uses; `None` where nobody counts
     use: Use = field(default_factory=Use)
+    telling: asyncio.Lock = field(default_factory=asyncio.Lock)  # of one past at a time
     _bundles: "OrderedDict[BundleSha, Bundle]" = field(default_factory=OrderedDict)
     _reading: "dict[BundleSha, asyncio.Task[Bundle]]" = field(default_factory=dict)
     _programs: "OrderedDict[ProgramRef, Program]" = field(default_factory=OrderedDict)

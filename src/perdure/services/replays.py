@@ -111,8 +111,14 @@ async def tell(
 ) -> Told:
     """Tell a run again, as far as a record and a time; it ends at the first difference.
 
-    `written` is the birth that its ledger was written under, where that is another.
+    `written` is the birth that its ledger was written under, where that is another. A principal has one
+    told at a time: each page is decided without a pause, and many at once would be one long pause for others.
     """
+    async with runtime.telling:
+        return await _told(runtime, birth, upto, written)
+
+
+async def _told(runtime: RuntimeContext, birth: Birth, upto: Upto, written: Birth | None) -> Told:
     program = await runtime.program_of(birth)
     retold = Retold(birth, await runtime.plane.runs.state(birth.id, 0), program)
     at = 0
