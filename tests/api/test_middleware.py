@@ -286,6 +286,34 @@ async def test_who_sends_too_much_and_then_nothing_more_hears_that_it_was(
     assert b'"code":"too_large"' in heard
 
 
+async def test_who_shows_nothing_and_sends_slowly_keeps_nobody_out(tmp_path: Path) -> None:
+    """Else sign-ins whose bodies never end would take every place there is."""
+    settings = ApiSettings(access_logged=False, requests_at_once=8)  # two of them a stranger's
+    begun, go_on = anyio.Semaphore(0), anyio.Event()
+    told: list[int] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{"
+        begun.release()
+        await go_on.wait()
+
+    async with a_town(tmp_path, settings) as town, anyio.create_task_group() as group:
+        ask, path = town.gateway.client, "/api/gateway/session/login"
+
+        async def sign_in() -> None:
+            headers = {**NOBODY, "content-type": "application/json"}
+            told.append((await ask.post(path, content=body(), headers=headers)).status_code)
+
+        for _ in range(2):
+            group.start_soon(sign_in)
+            await begun.acquire()
+        assert (await ask.post(path, json={}, headers=NOBODY)).status_code == 429
+        assert (await town.gateway.get("/me", headers=town.bearer("alice"))).status_code == 200
+        assert (await ask.get("/api/health", headers=NOBODY)).status_code == 200
+        go_on.set()
+    assert told == [422, 422]
+
+
 @pytest.mark.parametrize("path", ["/bundles/upload", "/runs/import"])
 async def test_an_upload_may_be_larger_and_not_without_bound(small: Gateway, path: str) -> None:
     for size, status in ((1_500, 422), (3_000, 413)):

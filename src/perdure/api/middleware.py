@@ -5,7 +5,7 @@ problem, like everything else that is refused.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 import structlog
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perdure.api import problems
 from perdure.api.acts import ENTER, REFUSALS
-from perdure.api.callers import Callers, check_site
+from perdure.api.callers import SAFE_METHODS, Callers, check_site
 from perdure.api.collaborators import Collaborators, OpenRuntime
 from perdure.api.metrics import Meters
 from perdure.api.origins import Origins
@@ -23,12 +23,12 @@ from perdure.api.visit import Visit
 from perdure.errors import Forbidden, GatewayError, TooMany, Unauthenticated
 from perdure.identity.principal import Principal
 from perdure.runtimes.context import RuntimeContext
-from perdure.runtimes.limits import Meter
 
 log: Final = structlog.get_logger("perdure.access")
 
 ATTACHMENTS: Final = f"{PREFIX}/attachments/upload"
 IMPORT: Final = f"{PREFIX}/runs/import"
+STRANGERS_SHARE: Final = 4  # of all requests at once, one in so many may be a stranger's
 SIGN_IN: Final = f"{PREFIX}/session/login"
 
 
@@ -78,6 +78,8 @@ class Gate:
             Slots(settings.requests_at_once),
             Slots(settings.streams_at_once),
         )
+        # Of who shows nothing, and may send the body of a sign-in as slowly as they like.
+        self._strangers = Slots(max(1, settings.requests_at_once // STRANGERS_SHARE))
         meters.streams.set_function(lambda: self._streams.taken)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,17 +120,19 @@ class Gate:
             await self._let_in(visit)
             length = visit.headers.get(b"content-length", b"0")
             visit.check_size(int(length) if length.isdigit() else 0)
-            meter = self._meter_of(visit)
-            if meter is None:
-                await self._app(visit.scope, visit.receive, visit.send)
-                return
-            with meter.stream() if streams else meter.request():
+            with self._counted(visit, streams=streams):
                 await self._app(visit.scope, visit.receive, visit.send)
 
-    def _meter_of(self, visit: Visit) -> Meter | None:
-        """What counts what the principal has under way, where somebody counts."""
+    def _counted(self, visit: Visit, *, streams: bool) -> AbstractContextManager[None]:
+        """What counts what the principal has under way, where somebody counts; or what strangers send."""
         principal: Principal | None = visit.scope["state"]["principal"]
-        return None if principal is None else self._collaborators.meter_of(principal)
+        if principal is None:
+            safe = visit.scope["method"] in SAFE_METHODS
+            return nullcontext() if safe else self._strangers.one()
+        meter = self._collaborators.meter_of(principal)
+        if meter is None:
+            return nullcontext()
+        return meter.stream() if streams else meter.request()
 
     async def _answered_at_once(self, visit: Visit) -> bool:
         """Look where the request comes from; answer it here if its browser only asks whether it may."""
