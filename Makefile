@@ -71,5 +71,5 @@ $(RUN_STAMP): pyproject.toml | $(BIN)/python
 
 $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo "Installing Perdure and what its tests need"
-	@$(PIP) -e '.[local,sandbox,dev]'
+	@$(PIP) -e '.[local,sandbox,s3,dev]'
 	@touch $@ $(RUN_STAMP)

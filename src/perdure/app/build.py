@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 from fastapi import FastAPI
@@ -21,6 +22,7 @@ from perdure.app.planes import (
     RUNTIME,
     TENANT,
     Planes,
+    bucket_of,
     metering_of,
     open_notices,
     router_config_of,
@@ -41,6 +43,9 @@ from perdure.runtimes.folders import plane_folder
 from perdure.runtimes.retention import Retention
 from perdure.runtimes.router import NoWorker, Router, Worker, always
 from perdure.runtimes.waker import Waker, WakerConfig
+
+if TYPE_CHECKING:
+    from perdure.adapters.bucket.buckets import Bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ async def build(
             "on SQLite one process holds the plane: serve without a runner needs Postgres"
             " (PERDURE_DATABASE_URL)"
         )
+    bucket = bucket_of(settings)
     clock = clock or SystemClock()
     make_data_folder(settings)
     async with AsyncExitStack() as stack:
@@ -92,12 +98,12 @@ async def build(
         credentials = await open_credentials(stack, settings, control)
         planes = Planes(
             settings, ground, registry, egress, clock, probe, metering_of(settings, clock),
-            await open_notices(stack, ground.engine), control,
+            await open_notices(stack, ground.engine), control, bucket,
         )  # fmt: skip
         runner = Runner(_runner_config(settings, probe), control.audit) if with_runner else None
         router = _router(settings, planes, control, runner or NoWorker())
         stack.push_async_callback(router.close_all)
-        retention = _retention(settings, ground, control, router, probe)
+        retention = _retention(settings, ground, control, router, probe, bucket)
         await retention.resume()
         runtime = await router.pin(TENANT, RUNTIME)
         if settings.user_auth:
@@ -124,13 +130,17 @@ def _egress(settings: Settings) -> Egress:
 
 def _retention(
     settings: Settings, ground: Ground, control: ControlContext, router: Router, probe: Callable[[str], None],
+    bucket: "Bucket | None",
 ) -> Retention:  # fmt: skip
     """What keeps runtimes that nobody has, and takes them away."""
 
     def folder_of(tenant: TenantId, runtime: RuntimeId) -> Path:
         return plane_folder(settings.data_dir, tenant, runtime)
 
-    remains = PlaneRemains(settings.data_dir, folder_of, ground.pools.readers, ground.engine)
+    remains = PlaneRemains(
+        settings.data_dir, folder_of, ground.pools.readers, ground.engine,
+        None if bucket is None else bucket.erase,
+    )  # fmt: skip
     return Retention(control, router, remains, probe)
 
 

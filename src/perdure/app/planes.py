@@ -23,6 +23,7 @@ from perdure.app.control import Ground
 from perdure.app.settings import Settings
 from perdure.app.shipped import Shipped
 from perdure.clock import Clock, text_of
+from perdure.errors import Invalid
 from perdure.identity.principal import Principal
 from perdure.ids import RuntimeId, TenantId
 from perdure.registry.registry import Registry
@@ -38,6 +39,7 @@ from perdure.runtimes.router import Key, RouterConfig
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from perdure.adapters.bucket.buckets import Bucket
     from perdure.adapters.sql.notify import Notices
 
 TENANT: Final = TenantId("default")
@@ -87,6 +89,7 @@ class Planes:
     metering: Metering | None = None
     notices: "Notices | None" = None  # where other processes may have the same planes
     control: ControlContext | None = None  # without one there are no endpoint profiles
+    bucket: "Bucket | None" = None  # where content lies, if not in the folder of each plane
     shipped: Shipped = field(default_factory=Shipped)
     _provided: set[Key] = field(default_factory=set)  # have had the shipped bundles in this process
 
@@ -150,7 +153,10 @@ class Planes:
         def note_due(due: str, at: str) -> str:
             return self.ground.store.note_due(tenant, runtime, due, at=at)
 
+        folder = plane_folder(self.settings.data_dir, tenant, runtime)
+        place = str(folder.relative_to(self.settings.data_dir))
         return PlaneConfig(
+            content=None if self.bucket is None else self.bucket.content(place, folder / "parts"),
             on_commit=hub.committed, pools=self.ground.pools, on_mail=hub.mailed, on_hint=hub.hint,
             note_due=note_due, probe=self.probe, synchronous=self.settings.sqlite_synchronous,
         )  # fmt: skip
@@ -161,6 +167,18 @@ class Planes:
         if key not in self._provided:
             await self.shipped.install(runtime)
             self._provided.add(key)
+
+
+def bucket_of(settings: Settings) -> "Bucket | None":
+    """The bucket that is set. Raises `Invalid` where it cannot be one, or what reaches it is not installed."""
+    if settings.artifacts_url is None:
+        return None
+    try:
+        from perdure.adapters.bucket import buckets
+    except ImportError as missing:
+        why = "a bucket needs pip install 'perdure[s3]'"
+        raise Invalid(why, setting="PERDURE_ARTIFACTS_URL") from missing
+    return buckets.bucket_of(settings.artifacts_url)
 
 
 async def open_notices(stack: AsyncExitStack, engine: "Engine | None") -> "Notices | None":

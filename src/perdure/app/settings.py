@@ -150,6 +150,9 @@ class Settings(BaseSettings):
     )
     max_attachment_bytes: int = _setting(25 * 1024 * 1024, "the largest file to send to a session", "MAX_ATTACHMENT_BYTES", ge=1024)  # fmt: skip
     artifact_quota_bytes: int = _setting(10 * 1024**3, "what all artifacts of one runtime may have together, where files are sent", ge=1024)  # fmt: skip
+    artifacts_url: str | None = _setting(
+        None, "a bucket for artifacts and bundles, `s3://bucket/prefix?endpoint=…&region=…`", shown="the data directory"
+    )  # fmt: skip
     max_concurrency: int = _setting(512, "requests answered at once", "MAX_CONCURRENCY", ge=1)
     max_streams: int = _setting(2_000, "ledger streams open at once", "MAX_SSE", ge=1)
     model: str | None = _setting(

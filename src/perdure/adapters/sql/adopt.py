@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, select
 
-from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.content import Content
 from perdure.adapters.sql import commit_rows as sql
 from perdure.adapters.sql.audit_pending import keep
 from perdure.adapters.sql.counters import RUNS, take
@@ -23,7 +23,7 @@ from perdure.stores.runs import Adopted
 _HERE: Final = Sql(select(runs.c.head_hash).where(runs.c.id == bindparam("_id")))
 
 
-def adoption(adopted: Adopted, content: ContentFolder) -> Callable[[Session], bool]:
+def adoption(adopted: Adopted, content: Content) -> Callable[[Session], bool]:
     """What writes it in one transaction, and says whether it was new. Raises `RunExists`."""
     run, records = adopted.run, adopted.records
     head_hash = records[-1].hash if records else GENESIS

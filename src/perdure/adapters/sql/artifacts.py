@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import bindparam, func, select
 
-from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.content import Content
 from perdure.adapters.disk.receiving import Receiving
 from perdure.adapters.sql import commit_rows as sql
 from perdure.adapters.sql.artifact_rows import COLUMNS, artifact_of, row_of
@@ -89,7 +89,7 @@ class SqlArtifacts:
     """Artifacts of one plane. An id follows from owner and hash, so that a repeat is the same one."""
 
     def __init__(
-        self, reader: Reader, writer: Writer, content: ContentFolder, audit: SqlPlaneAudit
+        self, reader: Reader, writer: Writer, content: Content, audit: SqlPlaneAudit
     ) -> None:
         """Keep rows by `writer`, bytes in `content`."""
         self.reader, self.content = reader, content

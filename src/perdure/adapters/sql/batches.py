@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from orjson import JSONEncodeError
 from sqlalchemy import bindparam, select
 
-from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.content import Content
 from perdure.adapters.sql import commit_rows as sql
 from perdure.adapters.sql.counters import AUDIT, INBOX, RUNS, Numbers, take
 from perdure.adapters.sql.dialect import CommitUnknown, Database, Mismatch, Session, Write
@@ -68,7 +68,7 @@ class SqlBatches:
     """What one plane's writer does with a batch. `heads` belong to the thread that writes."""
 
     def __init__(
-        self, database: Database, content: ContentFolder, told: Told, probe: Probe, mark: DueMark | None = None
+        self, database: Database, content: Content, told: Told, probe: Probe, mark: DueMark | None = None
     ) -> None:  # fmt: skip
         """Write to `database` and `content`; `probe` is called at the places where a test may end us."""
         self._database, self._content, self._told, self._probe = database, content, told, probe

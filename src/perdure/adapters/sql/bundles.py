@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import bindparam, delete, select, update
 
-from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.content import Content
 from perdure.adapters.sql.audit_pending import SqlPlaneAudit, keep
 from perdure.adapters.sql.commit_rows import ADD_MESSAGE, at_most_once
 from perdure.adapters.sql.counters import INBOX, take
@@ -60,7 +60,7 @@ class SqlBundles:
     """Bundles of one plane."""
 
     def __init__(
-        self, reader: Reader, writer: Writer, content: ContentFolder, audit: SqlPlaneAudit
+        self, reader: Reader, writer: Writer, content: Content, audit: SqlPlaneAudit
     ) -> None:
         """Keep rows by `writer`, bytes in `content`."""
         self._reader, self._writer, self._content = reader, writer, content

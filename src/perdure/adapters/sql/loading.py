@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 
-from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.content import Content
 from perdure.adapters.sql.dialect import Session
 from perdure.adapters.sql.encode import loads, open_effect, open_wait
 from perdure.adapters.sql.header import ALWAYS, BIRTH, SOMETIMES, run_of
@@ -86,9 +86,7 @@ class Gathering:
         """The artifacts that are needed."""
         return [self.cells[name][PLACE] for name in self.places]
 
-    def put_back(
-        self, content: ContentFolder, known: Mapping[str, tuple[str, int]], room: int
-    ) -> int:
+    def put_back(self, content: Content, known: Mapping[str, tuple[str, int]], room: int) -> int:
         """Put the values back, as far as there is room; how many bytes they all are."""
         size = 0
         for name in sorted(self.places):
@@ -102,7 +100,7 @@ class Gathering:
 class Loading:
     """Reads runs of one plane."""
 
-    def __init__(self, content: ContentFolder) -> None:
+    def __init__(self, content: Content) -> None:
         """Take what was off-loaded from `content`."""
         self._content = content
 

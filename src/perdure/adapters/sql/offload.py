@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.content import Content
 from perdure.adapters.sql.encode import dumps
 from perdure.ids import derived_id
 from perdure.kernel.limits import INLINE_BYTES_MAX
@@ -27,7 +27,7 @@ class Offloaded(NamedTuple):
 class Offloading:
     """The large values of one run in one commit. Their bytes are on disk when a method returns."""
 
-    def __init__(self, content: ContentFolder, owner: str) -> None:
+    def __init__(self, content: Content, owner: str) -> None:
         """Put bytes into `content`, in the name of `owner`."""
         self._content = content
         self._owner = owner

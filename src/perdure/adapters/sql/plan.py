@@ -5,7 +5,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.content import Content
 from perdure.adapters.sql import commit_rows as sql
 from perdure.adapters.sql.audit_pending import ADD_ENTRY, entry_row
 from perdure.adapters.sql.dialect import Write
@@ -82,7 +82,7 @@ class New(NamedTuple):
 class Plan:
     """The rows of a batch. Its heads run ahead of the database, so that commits of one run chain."""
 
-    def __init__(self, heads: dict[RunId, Head], content: ContentFolder, new: New) -> None:
+    def __init__(self, heads: dict[RunId, Head], content: Content, new: New) -> None:
         """Begin with the heads of the batch's runs, as they are in the database."""
         self.heads = heads
         self.ended: list[RunId] = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Engine, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from perdure.adapters.content import Content
 from perdure.adapters.disk.content import ContentFolder
 from perdure.adapters.sql.agenda import next_due
 from perdure.adapters.sql.artifacts import SqlArtifacts
@@ -89,6 +90,7 @@ class PlaneConfig:
     note_due: Note | None = None
     probe: Probe = no_probe
     synchronous: str = "FULL"
+    content: Content | None = None  # `None`: in the plane's own folder
 
 
 class SqlPlane:
@@ -97,7 +99,7 @@ class SqlPlane:
     def __init__(self, database: Database, folder: Path, config: PlaneConfig) -> None:
         """Serve `database`, whose schema is up to date, with content in `folder`."""
         loop = asyncio.get_running_loop()
-        content = ContentFolder(folder)
+        content = config.content or ContentFolder(folder)
         told = Told(config.on_commit, config.on_mail)
         self.database: Final = database
         mark = None if config.note_due is None else DueMark(config.note_due)

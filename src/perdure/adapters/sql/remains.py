@@ -24,8 +24,13 @@ class PlaneRemains:
 
     def __init__(
         self, root: Path, folder_of: Callable[[TenantId, RuntimeId], Path], threads: Executor, engine: Engine | None = None,
+        erase_content: Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
-        """Know the folders that `folder_of` names, all below `root`; wait for the disk on `threads`."""
+        """Know the folders that `folder_of` names, all below `root`; wait for the disk on `threads`.
+
+        `erase_content` takes away what a plane has in a bucket, by its place.
+        """
+        self._erase_content = erase_content
         self._root, self._folder_of, self._threads, self._engine = root, folder_of, threads, engine
 
     def place(self, tenant: TenantId, runtime: RuntimeId) -> str:
@@ -41,13 +46,15 @@ class PlaneRemains:
         return await self._run(look)
 
     async def erase(self, tenant: TenantId, runtime: RuntimeId) -> None:
-        """Take away the schema, then the folder: files never outlive what names them the other way round."""
+        """Take away the schema, then content and folder: files never outlive what names them the other way round."""
 
         def work() -> None:
             folder = self._folder_of(tenant, runtime)
             check_way(self._root, folder)  # before anything is gone
             if self._is_schema(tenant, runtime):
                 self._drop(schema_of(tenant, runtime))
+            if self._erase_content is not None:
+                self._erase_content(self.place(tenant, runtime))
             erase(self._root, folder)
 
         await self._run(work)

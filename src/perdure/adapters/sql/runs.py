@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select, update
 
-from perdure.adapters.disk.content import ContentFolder
+from perdure.adapters.content import Content
 from perdure.adapters.sql.adopt import adoption
 from perdure.adapters.sql.audit_pending import SqlPlaneAudit
 from perdure.adapters.sql.dialect import Session, Write
@@ -68,7 +68,7 @@ class SqlRuns:
     """Runs with their ledger and cells."""
 
     def __init__(
-        self, reader: Reader, writer: Writer, content: ContentFolder, audit: SqlPlaneAudit
+        self, reader: Reader, writer: Writer, content: Content, audit: SqlPlaneAudit
     ) -> None:
         """Read by `reader`, write by `writer`; what was off-loaded lies in `content`."""
         self._reader, self._writer, self._audit = reader, writer, audit
