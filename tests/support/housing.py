@@ -116,20 +116,20 @@ class House:
 
     async def until(self, name: str, run_id: RunId, status: str) -> None:
         """Wait until a run stands like this."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while await self.status(name, run_id) != status:
                 await anyio.sleep(0.01)
 
     async def until_idle(self, name: str) -> None:
         """Wait until nothing of an open plane is in hand."""
         runtime = await self.router.runtime(TENANT, RuntimeId(name))
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while not self.runner.idle(runtime):
                 await anyio.sleep(0.005)
 
     async def until_closed(self, name: str) -> None:
         """Have planes closed, until this one is."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while self.router.is_open(TENANT, RuntimeId(name)):
                 await self.router.close_idle()
                 await anyio.sleep(0.01)
