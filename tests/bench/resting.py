@@ -1,6 +1,7 @@
 """What a server holds and spends while thousands of runtimes rest, beside the same server with a few."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,12 @@ from perdure.adapters.sql.control import (
 )
 from perdure.adapters.sql.dialect import Write
 from perdure.adapters.sql.migrate import NEWEST, RUNTIME
-from perdure.adapters.sql.plane import PlaneConfig, Pools, open_sqlite_plane
+from perdure.adapters.sql.plane import (
+    PlaneConfig,
+    Pools,
+    open_postgres_plane,
+    open_sqlite_plane,
+)
 from perdure.adapters.sql.postgres import postgres_engine
 from perdure.adapters.sql.statements import inserting
 from perdure.adapters.sql.tables import planes
@@ -37,10 +43,13 @@ from tests.bench.postgres import postgres
 
 SECTION = "Runtimes at rest"
 IN_FILES, IN_POSTGRES, SMALL = 10_000, 1_000, 200
-WITH_FILES = 200  # whose planes lie on disk: more than the slow sweep comes by; the others are rows
+COPIES = (
+    200  # whose planes are files of their own: more than come by; the others are links to the first
+)
+MADE_AT_ONCE = 4  # schemas
 ALLOWED = 50 * 2**20  # bytes that all of them may add
 SETTLE_S = 5.0
-IDLE_S = 45.0  # in which the slow sweep looks into a few of them, twice
+IDLE_S = 60.0  # in which the slow sweep looks into a few of them, three times
 VISITED, VISITED_SMALL = 100, 20
 CLOSING_S = 12.0  # until what was visited is closed: longer than it may stay open without use
 USERS: Mapping[str, str] = {"PERDURE_USER_AUTH": "1", "PERDURE_PLANE_IDLE_S": "3"}
@@ -75,23 +84,33 @@ async def in_files(data: Path, count: int) -> list[str]:
     control = await open_sqlite_control(data / "control.db", pools.readers)
     tokens = known(control, key_in(data / "keys" / "pepper", "tokens"), count)
     await control.close()
-    folders = [
-        plane_folder(data, TENANT, RuntimeId(name_of(it))) for it in range(min(count, WITH_FILES))
-    ]
-    if folders:
-        plane = await open_sqlite_plane(folders[0], PlaneConfig(lambda _batch: None, pools))
-        await plane.close()
-        for folder in folders[1:]:
-            shutil.copytree(folders[0], folder)
+    first, *others = [plane_folder(data, TENANT, RuntimeId(name_of(it))) for it in range(count)]
+    plane = await open_sqlite_plane(first, PlaneConfig(lambda _batch: None, pools))
+    await plane.close()
+    for folder in others[:COPIES]:
+        shutil.copytree(first, folder)
+    for folder in others[COPIES:]:
+        shutil.copytree(others[0], folder, copy_function=os.link)
     pools.close()
     return tokens
 
 
 async def in_postgres(data: Path, url: str, count: int) -> list[str]:
-    """The same in a database; the schemas of planes are made when the server looks into them."""
+    """The same in a database, with the schema of each."""
     pools, engine = Pools(), postgres_engine(url)
     control = await open_postgres_control(engine, pools.readers)
     tokens = known(control, key_in(data / "keys" / "pepper", "tokens"), count)
+    left = iter([RuntimeId(name_of(it)) for it in range(count)])
+
+    async def make() -> None:
+        for runtime in left:
+            folder = plane_folder(data, TENANT, runtime) / "artifacts"
+            plane = await open_postgres_plane(engine, schema_of(TENANT, runtime), folder, config)
+            await plane.ready()
+            await plane.close()
+
+    config = PlaneConfig(lambda _batch: None, pools)
+    await asyncio.gather(*(make() for _ in range(MADE_AT_ONCE)))
     engine.dispose()
     pools.close()
     return tokens

@@ -25,8 +25,9 @@ From commit to client is from the writer's own clock after the commit to the byt
 another process of this machine.
 
 Who comes in is asked of the services in this process, in stores of few and of many users, in turns. Runtimes
-at rest are users and planes of a `perdure serve` for whom nobody asks; on SQLite the planes of the first
-200 lie on disk, and the others are rows, as all are on Postgres. One principal beside another: from the
+at rest are users and planes of a `perdure serve` for whom nobody asks; on Postgres each has its schema, on
+SQLite its folder, in which the file of most is a link to one. Schedules that are due in the same minute are
+of one plane, and late is when the birth of a run is on disk. One principal beside another: from the
 start of a single run to its first outcome on disk, while another plane of the same process works at its
 queue; "at work" is what the process spent of the processor in that time beyond what it spends alone.
 
