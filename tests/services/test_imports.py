@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 from zipfile import ZipFile
 
+import anyio
 import orjson
 import pytest
 
@@ -26,6 +27,7 @@ from perdure.services.imports import take_in
 from perdure.services.replays import replay
 from perdure.stores.runs import Loaded, RunQuery
 from tests.support.branches import Ask, Branches, Call, Do, Sleep
+from tests.support.gateway import PATIENCE_S, Gateway, a_gateway
 from tests.support.planes import DATABASES, a_store
 from tests.support.running import FAR, Acted, Running, Stage, always, running
 
@@ -183,7 +185,7 @@ async def test_what_is_no_export_is_refused(here: Running, content: bytes) -> No
 
 # --- what a forger may write, with every digest right ------------------------------------------------
 
-STRANGE: list[Json] = [None, True, -1, 2**70, 1e308, "x", "../..", "", [], [1], {}, {"a": 1}]
+STRANGE: list[Json] = [None, True, -1, 2**40, 2**70, 1e308, "x", "../..", "a\0b", "", [], [1], {}, {"a": 1}]  # fmt: skip
 
 
 def forged(content: bytes, path: list[Any], value: Json) -> bytes:
@@ -273,3 +275,22 @@ async def test_artifacts_that_come_along_count_as_those_that_are_sent(
             await take_in(there, io.BytesIO(content), quota_bytes=3)
         assert not (await there.plane.runs.list(RunQuery())).items
         assert (await take_in(there, io.BytesIO(content), quota_bytes=10**6))[0].new
+
+
+async def test_runs_of_which_each_is_said_to_be_above_the_other_lead_nobody_round(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    runs = [await gateway.start("straight:main", prompt="Who?") for _ in range(2)]
+    async with a_gateway(tmp_path / "there") as there:
+        for run_id, above in zip(runs, reversed(runs), strict=True):
+            await gateway.until(run_id, "completed")
+            content = (await gateway.get(f"/runs/{run_id}/export")).content
+            content = forged(content, ["birth", "parent_id"], above)
+            with pytest.raises(Unfit):
+                await take_in(there.runtime, io.BytesIO(content))
+            content = forged(content, ["birth", "depth"], 1)
+            assert (await take_in(there.runtime, io.BytesIO(content)))[0].new
+        with anyio.fail_after(PATIENCE_S):
+            for type in ("trigger_schedule", "compact_memory"):
+                answer = await there.command(runs[0], type)
+                assert answer.status_code == 409, answer.text

@@ -95,10 +95,12 @@ def _meant(command: Command, run: Run) -> str:
 async def _told(runtime: RuntimeContext, command: Command, telling: Telling) -> Message:
     """The word that a command is to the run that it names, or to the nearest above that it is for."""
     named: RunId | None = command.run_id
+    below = float("inf")
     while named is not None:
         loaded = (await runtime.plane.runs.load([named])).get(named)
-        if loaded is None:
-            break
+        if loaded is None or loaded.run.birth.depth >= below:
+            break  # who is above a run that was taken in is what its file says: it may lead round
+        below = loaded.run.birth.depth
         if loaded.run.birth.program.kind == telling.kind:
             _check_going(loaded.run)
             word = telling.word(loaded.run, loaded.cells, command.payload, runtime.clock.now())

@@ -53,12 +53,22 @@ async def target(
     if found.run.birth.root_id != root.run.birth.id:
         raise RunNotFound
     while found.run.birth.program.kind not in (telling.kind, SCHEDULE):
-        assert found.run.birth.parent_id is not None, "the root is a schedule"
-        found = await _loaded(runtime, found.run.birth.parent_id)
+        found = await _above(runtime, found)
     if found.run.birth.program.kind == SCHEDULE:
         found = await _loaded(runtime, await _newest(runtime, found.run.birth.id))
     if found.run.status in TERMINAL:
         raise Conflict(f"The run has ended: it is {found.run.status}.", reason="ended")
+    return found
+
+
+async def _above(runtime: RuntimeContext, below: Loaded) -> Loaded:
+    """The run above. Raises `RunNotFound`, also where that leads round, as the file of an import may say."""
+    birth = below.run.birth
+    if birth.parent_id is None:
+        raise RunNotFound
+    found = await _loaded(runtime, birth.parent_id)
+    if found.run.birth.depth >= birth.depth:
+        raise RunNotFound
     return found
 
 

@@ -39,6 +39,7 @@ from perdure.stores.runs import Adopted
 
 PIECE: Final = 1024 * 1024
 MANIFEST_BYTES_MAX: Final = 64 * 1024 * 1024
+DEPTH_MAX: Final = 2**31 - 1
 NOT_ENDED: Final = "it had not ended when it was exported: go on in a fork"
 _LENGTHS: Final = Struct(
     "<26xHH"
@@ -255,6 +256,10 @@ def _is_count(value: Json) -> bool:
     return type(value) is int and 0 <= value <= INTEGER_MAX
 
 
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str) and "\0" not in value  # which no store of ours keeps in a column
+
+
 def _is_time(value: Json) -> bool:
     return isinstance(value, str) and text_of(time_of(value)) == value
 
@@ -265,11 +270,12 @@ def _check_header(header: Mapping[str, Json]) -> None:
     for name in ("id", "root_id"):
         _check(is_run_id(birth[name]))
     _check(birth["parent_id"] is None or is_run_id(birth["parent_id"]))
-    _check(birth["parent_key"] is None or isinstance(birth["parent_key"], str))
+    _check((birth["parent_id"] is None) is (birth["depth"] == 0) and birth["depth"] <= DEPTH_MAX)
+    _check(birth["parent_key"] is None or _is_text(birth["parent_key"]))
     for name in ("workflow_id", "session_id", "actor_id", "prompt"):
-        _check(isinstance(birth[name], str))
+        _check(_is_text(birth[name]))
     kind, bundle, program = birth["program"]
-    _check(isinstance(kind, str) and isinstance(program, str) and isinstance(bundle, str | None))
+    _check(_is_text(kind) and _is_text(program) and (bundle is None or _is_text(bundle)))
     _check(birth["lifecycle"] is None or isinstance(birth["lifecycle"], dict))
     _check(all(map(_is_count, (birth["depth"], *birth["limits"].values()))))
     _check(header["version"] > 0 and all(map(_is_count, (header["version"], header["seq"]))))
