@@ -1,7 +1,6 @@
 """A sandbox answers with what the code came to, refuses with the reason, and leaves no process behind."""
 
 import os
-import time
 from dataclasses import replace
 from pathlib import Path
 
