@@ -1,6 +1,7 @@
 """Values of the kernel as the bytes of a column, and back."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -14,6 +15,9 @@ from perdure.stores.blocked import Blocked
 
 dumps: Final = orjson.dumps
 loads: Final = orjson.loads
+LIMITS_KEPT: Final = (
+    256  # bounds that were written or read and are not again: most runs have the same
+)
 
 
 def effect_bytes(entry: Open, effect: Effect) -> bytes:
@@ -58,11 +62,13 @@ def open_wait(key: str, body: bytes) -> Open:
     return Open(Key(key), StepId(step_id), seq, at, wait)
 
 
+@lru_cache(LIMITS_KEPT)
 def limits_bytes(limits: Limits) -> bytes:
     """A run's bounds."""
     return dumps(limits._asdict())
 
 
+@lru_cache(LIMITS_KEPT)
 def limits_of(body: bytes) -> Limits:
     """A run's bounds; one that was not known when the run was born has its default."""
     kept: Mapping[str, int] = loads(body)

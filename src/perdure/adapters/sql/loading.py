@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 
 from perdure.adapters.content import Content
 from perdure.adapters.sql.dialect import Session
-from perdure.adapters.sql.encode import loads, open_effect, open_wait
+from perdure.adapters.sql.encode import limits_of, loads, open_effect, open_wait
 from perdure.adapters.sql.header import ALWAYS, BIRTH, SOMETIMES, run_of
 from perdure.adapters.sql.offload import PLACE
 from perdure.adapters.sql.statements import Sql, among
@@ -218,8 +218,7 @@ def _put_back(value: Json, values: Mapping[str, Json]) -> Json:
 
 
 def _bound(row: Mapping[str, Any]) -> int:
-    bound: int = loads(row["limits"])["state_bytes_max"]
-    return bound
+    return limits_of(row["limits"]).state_bytes_max
 
 
 def _unrecorded(row: Mapping[str, Any]) -> Gathering:
