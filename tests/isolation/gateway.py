@@ -9,14 +9,16 @@ import anyio
 from structlog.testing import capture_logs
 
 from perdure.adapters.sql import sqlite
+from perdure.app import planes
 from perdure.app.build import App, build
 from perdure.app.settings import read_settings
 from tests.support.gateway import served
 
 
 def hasten(monkeypatch: Any) -> None:
-    """Wait for no disk: nothing here is about what a cut leaves behind."""
+    """Wait for no disk and no other process: nothing here is about what a cut leaves behind."""
     monkeypatch.setattr(sqlite, "SYNCHRONOUS", dict.fromkeys(sqlite.SYNCHRONOUS, 0))
+    monkeypatch.setattr(planes, "LICENSE_S", 0.0)
 
 
 @asynccontextmanager

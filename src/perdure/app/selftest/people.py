@@ -31,7 +31,7 @@ class Person:
     admin: bool = False
     over_all: bool = False
     gateway: Gateway | None = None  # opened when they first ask
-    acts: list[str] = field(default_factory=list)  # requests that their plane puts on record
+    acts: list[str] = field(default_factory=list)  # requests that come on record, soon or at once
 
     @property
     def id(self) -> str:

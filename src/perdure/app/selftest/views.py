@@ -10,6 +10,7 @@ import httpx2
 from perdure.app.selftest import kinds
 from perdure.app.selftest.answers import Answer, difference, told
 from perdure.app.selftest.document import Asked
+from perdure.app.selftest.probes import shut
 from perdure.app.selftest.report import Report
 from perdure.app.selftest.requests import request_of, values_of
 from perdure.app.selftest.rows import API
@@ -28,8 +29,8 @@ async def views_of(asked: Sequence[Asked], things: Things, report: Report) -> Vi
         row = one.row
         if not row.reads or row.noted or one.route == STREAM:
             continue
-        if row.admin and not things.person.admin:
-            continue
+        if shut(one, things.person) is not None:
+            continue  # and to be refused there would be on their record
         values = await values_of(one, things, whole=False)
         answer = await request_of(one, values, things.person).by(things.person)
         found[one.route] = told(answer)
