@@ -71,6 +71,8 @@ WHY: Final = {"reason": "a trial of isolation"}
 SEQ: Final = ("seq",)
 START: Final = {"input_data": {"prompt": "whose is this?"}}
 OF_RUN: Final = "/runs/{run_id}"
+RUNS: Final = {"body.run_ids.0": (kinds.RUN,)}
+OF_RUNS: Final = tuple(RUNS)
 OF_SCHEDULE: Final = "/schedules/{schedule_id}"
 OF_USER: Final = "/admin/users/{user_id}"
 OF_BUNDLE: Final = "/bundles/{bundle_id}"
@@ -121,7 +123,7 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"GET {OF_SCHEDULE}"),
     Row(f"GET {OF_SCHEDULE}/occurrences"),
     Row(f"GET {OF_SCHEDULE}/preview"),
-    Row("POST /runs/purge_drafts", {"force": True}, known=False),
+    Row("POST /runs/purge_drafts", {"force": True, "run_ids": [""]}, known=False, needs=OF_RUNS, ids=RUNS),
     # --- artifacts
     Row("GET /sessions/{session_id}/artifacts", known=False),
     Row(f"GET {OF_RUN}/artifacts"),
@@ -142,7 +144,7 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"GET {OF_BUNDLE}/flows/{{flow_id}}/input_schema"),
     Row(f"POST {OF_BUNDLE}/deprecate", {"reason": "a trial"}),
     Row(f"POST {OF_BUNDLE}/undeprecate", {}),
-    Row(f"POST {OF_BUNDLE}/verify", {"limit": 1}),
+    Row(f"POST {OF_BUNDLE}/verify", {"limit": 1, "run_ids": [""]}, needs=OF_RUNS, ids=RUNS),
     Row("GET /workflows/{workflow_id}/flow"),
     # --- flows that are being drawn
     Row("GET /visualflows"),
