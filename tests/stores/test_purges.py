@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import pytest
 
 from perdure.errors import RunNotFound
@@ -74,6 +75,37 @@ async def test_what_a_fork_reads_stays_until_the_fork_goes_as_well(store: Store)
     assert (await owned(store, origin), await is_there(store, fork)) == (1, True)
     purged = await store.plane.purges.purge([both, a_run_id("its fork")], artifacts=True)
     assert purged.artifacts == 2
+
+
+async def test_what_a_fork_reads_through_another_and_of_a_child_stays(store: Store) -> None:
+    """The origin and its fork go; the fork of that fork was forked from what they made."""
+    origin = await lived(store, "origin")
+    child = await lived(store, "child", root_id=origin, parent_id=origin, depth=1)
+    fork = await lived(store, "fork", forked_from=Point(origin, 0))
+    last = await lived(store, "last", forked_from=Point(fork, 0))
+    assert (await store.plane.purges.purge([origin, fork], artifacts=True)).artifacts == 0
+    assert [await owned(store, it) for it in (origin, child, fork, last)] == [1, 1, 1, 1]
+
+
+async def test_what_a_fork_of_a_tree_that_moves_reads_stays(store: Store) -> None:
+    origin = await lived(store, "origin")
+    fork = await lived(store, "fork", "running", forked_from=Point(origin, 0))
+    purged = await store.plane.purges.purge([origin, fork], artifacts=True)
+    assert (purged.runs, purged.artifacts) == ([origin], 0)
+
+
+async def test_a_fork_whose_origin_is_gone_is_not_born(store: Store) -> None:
+    """It was read before the purge, and what its cells name was taken away."""
+    origin = await lived(store, "origin")
+    await store.plane.purges.purge([origin], artifacts=True)
+    other = born(a_birth("other"), {})
+    fork = born(a_birth("fork", forked_from=Point(origin, 0)), {})
+    async with anyio.create_task_group() as group:
+        group.start_soon(store.plane.runs.commit, Commit(other))  # of the same batch
+        with pytest.raises(RunNotFound):
+            await store.plane.runs.commit(Commit(fork))
+    assert await is_there(store, a_run_id("other"))
+    assert not await is_there(store, a_run_id("fork"))
 
 
 async def test_a_purge_that_takes_something_is_on_record(store: Store) -> None:

@@ -22,7 +22,7 @@ class PurgeStore(Protocol):
     ) -> Purged:
         """Forget whole trees whose every run has ended; a tree with a run that has not stays whole.
 
-        With `artifacts` theirs go as well, but for those of a run that another was forked from,
-        which reads them there. Bytes that nothing names any more are the sweep's to take.
+        With `artifacts` theirs go as well, but for those of a tree that a fork goes on with, which reads
+        them there, be it a fork of a fork. A fork whose origin goes before it is there is not born. Bytes that nothing names any more are the sweep's to take.
         """
         ...

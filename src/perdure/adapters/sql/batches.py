@@ -14,6 +14,7 @@ from perdure.adapters.sql.due import DueMark, due_of
 from perdure.adapters.sql.events import give_kept, lock_events
 from perdure.adapters.sql.heads import Head, Heads
 from perdure.adapters.sql.plan import New, Plan
+from perdure.adapters.sql.purges import hold_origins
 from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import inbox
 from perdure.adapters.sql.writer import Answer, Mailed, Work
@@ -155,6 +156,8 @@ class SqlBatches:
         return heads
 
     def _written(self, session: Session, plan: Plan) -> tuple[RunId, ...]:
+        if plan.origins:
+            hold_origins(session, plan.origins)
         if plan.openings:
             lock_events(session)
         session.write(plan.writes())

@@ -86,6 +86,7 @@ class Plan:
         """Begin with the heads of the batch's runs, as they are in the database."""
         self.heads = heads
         self.ended: list[RunId] = []
+        self.origins: list[RunId] = []  # of the forks that somebody asked for
         self.openings: list[Opening] = []
         self.sent: list[Sent] = []
         self.requests: list[Row] = []
@@ -101,9 +102,11 @@ class Plan:
     def add(self, commit: Commit) -> Receipt:
         """Plan one commit. Raises `VersionConflict`, and plans nothing, where its run has moved on."""
         decision = commit.decision
-        if decision.read_version == 0:
-            return self._birth(commit)
         run, birth = decision.run, decision.run.birth
+        if decision.read_version == 0:
+            if birth.forked_from is not None:
+                self.origins.append(birth.forked_from.run_id)
+            return self._birth(commit)
         head = self.heads.get(birth.id)
         if head is None or head.version != decision.read_version:
             raise VersionConflict

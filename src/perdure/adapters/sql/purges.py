@@ -1,13 +1,13 @@
 """`PurgeStore` in SQL: whole trees of runs, from every table that knows them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Table, delete, select
 
 from perdure.adapters.sql.audit_pending import SqlPlaneAudit, keep
 from perdure.adapters.sql.dialect import Session
-from perdure.adapters.sql.statements import Sql, among
+from perdure.adapters.sql.statements import Row, Sql, among
 from perdure.adapters.sql.tables import (
     artifacts,
     bookmarks,
@@ -19,15 +19,20 @@ from perdure.adapters.sql.tables import (
     waits,
 )
 from perdure.adapters.sql.writer import Writer
+from perdure.errors import RunNotFound
 from perdure.identity.audit import Entry
 from perdure.ids import RunId
 from perdure.kernel.model import TERMINAL
 from perdure.stores.purges import Purged
 
+# The locks have a fork that is being born and a purge of its origin see each other: whoever comes first is first.
 _TREES: Final = Sql(
-    select(runs.c.pk, runs.c.id, runs.c.root_id, runs.c.status).where(
-        among(runs.c.root_id, "roots")
-    )
+    select(runs.c.pk, runs.c.id, runs.c.root_id, runs.c.status)
+    .where(among(runs.c.root_id, "roots"))
+    .with_for_update()
+)
+_ORIGINS: Final = Sql(
+    select(runs.c.id).where(among(runs.c.id, "ids")).with_for_update(read=True, key_share=True)
 )
 _FORKED: Final = Sql(select(runs.c.forked_from, runs.c.id).where(among(runs.c.forked_from, "ids")))
 
@@ -67,19 +72,19 @@ class SqlPurges:
         def work(session: Session) -> Purged:
             rows = session.all(_TREES, roots=list(roots))
             alive = {root for _, _, root, status in rows if status not in TERMINAL}
-            gone = [(pk, run_id) for pk, run_id, root, _ in rows if root not in alive]
+            gone = [(pk, run_id, root) for pk, run_id, root, _ in rows if root not in alive]
             if not gone:
                 return Purged((), 0)
-            ids = [run_id for _, run_id in gone]
-            # A fork goes on with what its origin made, unless it goes as well.
-            read = {origin for origin, fork in session.all(_FORKED, ids=ids) if fork not in ids}
+            ids = [run_id for _, run_id, _ in gone]
             count = 0
             if artifacts:
-                count = session.run(_ARTIFACTS, ids=[it for it in ids if it not in read])
+                trees = {run_id: root for _, run_id, root in gone}
+                read = _read(trees, session.all(_FORKED, ids=ids))
+                count = session.run(_ARTIFACTS, ids=[it for it in ids if trees[it] not in read])
             for statement in _BY_ID:
                 session.run(statement, ids=ids)
             for statement in _BY_NUMBER:
-                session.run(statement, pks=[pk for pk, _ in gone])
+                session.run(statement, pks=[pk for pk, _, _ in gone])
             keep(session, entry)
             return Purged([RunId(it) for it in ids], count)
 
@@ -88,3 +93,20 @@ class SqlPurges:
         purged = await self._writer.work(work, due=entry.at, at=entry.at)
         self._audit.kept(entry)
         return purged
+
+
+def _read(trees: Mapping[str, str], forks: Sequence[Row]) -> set[str]:
+    """The roots of the trees whose artifacts a fork goes on with that stays, also through forks that go."""
+    read: set[str] = set()
+    known = -1
+    while known < len(read):
+        known = len(read)
+        read |= {trees[origin] for origin, fork in forks if fork not in trees or trees[fork] in read}
+    return read
+
+
+def hold_origins(session: Session, origins: Sequence[RunId]) -> None:
+    """Have the runs that forks are born of stay until the forks are there. Raises `RunNotFound`."""
+    here = {run_id for (run_id,) in session.all(_ORIGINS, ids=list(origins))}
+    if not here.issuperset(origins):
+        raise RunNotFound
