@@ -19,6 +19,9 @@ FORM = b"multipart/form-data; boundary=b"
 JSON = b"application/json"
 
 
+OF_THE_STORE = ("-wal", "-shm", ".sweep")  # it writes them when it thinks fit
+
+
 class Heard(NamedTuple):
     """What came back, as it came."""
 
@@ -48,7 +51,7 @@ async def kept(journey: Journey) -> Any:
     return (
         listed,
         await journey.wire.runs(),
-        {it for it in files if not it.endswith(("-wal", "-shm"))},
+        {it for it in files if not it.endswith(OF_THE_STORE)},
     )
 
 

@@ -88,6 +88,19 @@ def test_without_a_sandbox_nothing_runs_and_it_says_why(
     assert answer == b"" and not mark.exists()
 
 
+def test_a_sandbox_that_cannot_be_closed_for_a_moment_is_tried_again(
+    ready: dict[str, Json],
+) -> None:
+    before = (
+        "import sandlock\nreal, left = sandlock.Sandbox.popen, [1]\n"
+        "def popen(*given, **more):\n    if left: raise RuntimeError(left.pop())\n    return real(*given, **more)\n"
+        "sandlock.Sandbox.popen = popen"
+    )
+    with a_keeper(an_order("return 7", ready), before) as keeper:
+        report, answer = reported(keeper)
+    assert report["ended"] == "exited" and json.loads(answer)["output"] == 7
+
+
 def children_of(pid: int) -> list[int]:
     """The processes that a process has started."""
     found = Path(f"/proc/{pid}/task").glob("*/children")

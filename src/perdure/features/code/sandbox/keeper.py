@@ -18,11 +18,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import IO, Any, NamedTuple
 
 PR_SET_PDEATHSIG = 1
 NICE = 19  # foreign code goes behind the program's own work
 PIECE = 65_536
+TRIES, PAUSE_S = (
+    3,
+    0.05,
+)  # to close a sandbox: a machine may have no room for a process for a moment
 BEGUN = b"begun"  # what an engine says when all is closed
 FILE_BYTES_MAX = (
     256 * 1024 * 1024
@@ -68,14 +73,25 @@ def _landlocked(order: dict[str, Any]) -> Any:
         if there < needed:
             return f"the kernel has Landlock {there}, and {needed} is needed"
         _bind(order["bounds"])
+        return _closed(sandlock, order)
+    except (sandlock.SandlockError, RuntimeError, ValueError, OSError) as error:
+        return f"it cannot be closed: {error}"
+
+
+def _closed(sandlock: Any, order: dict[str, Any], tries: int = TRIES) -> Any:
+    """A process in a sandbox; asked for again where there is no room for one for a moment."""
+    try:
         return _sandbox(sandlock, order).popen(
             [order["tree"]["python"], "-I", "-S", "-c", order["inside"]],
             stdin=sandlock.StdioMode.PIPED,
             stdout=sandlock.StdioMode.PIPED,
             stderr=sandlock.StdioMode.PIPED,
         )
-    except (sandlock.SandlockError, RuntimeError, ValueError, OSError) as error:
-        return f"it cannot be closed: {error}"
+    except (sandlock.SandlockError, RuntimeError, OSError):
+        if tries == 1:
+            raise
+    time.sleep(PAUSE_S)
+    return _closed(sandlock, order, tries - 1)
 
 
 def _in_engine(order: dict[str, Any]) -> Any:
