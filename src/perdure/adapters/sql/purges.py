@@ -101,7 +101,9 @@ def _read(trees: Mapping[str, str], forks: Sequence[Row]) -> set[str]:
     known = -1
     while known < len(read):
         known = len(read)
-        read |= {trees[origin] for origin, fork in forks if fork not in trees or trees[fork] in read}
+        read |= {
+            trees[origin] for origin, fork in forks if fork not in trees or trees[fork] in read
+        }
     return read
 
 
