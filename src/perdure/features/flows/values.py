@@ -7,6 +7,7 @@ from typing import Any, Final
 from perdure.features.flows.faults import BoundReached, NodeFault
 from perdure.kernel.limits import INTEGER_MAX
 from perdure.kernel.values import Json
+from perdure.stores.values import fault_of
 
 Pins = dict[str, Json]
 
@@ -80,7 +81,7 @@ class Allowance:
 
 def _weight_of(item: Json) -> int:
     """What a text, number or truth weighs. Raises `NodeFault` for what is no JSON."""
-    if fault := _fault_of(item):
+    if fault := "a tuple" if isinstance(item, tuple) else fault_of(item):
         raise NodeFault(f"the result is no JSON: {fault}")
     return 1 + len(item) // LETTERS_OF_WEIGHT if isinstance(item, str) else 1
 
@@ -89,28 +90,6 @@ def _weight_of_key(key: Json) -> int:
     if not isinstance(key, str):
         raise NodeFault("the result is no JSON: a key that is not text")
     return _weight_of(key)
-
-
-def _fault_of(item: Json) -> str | None:
-    match item:
-        case str():
-            return _fault_of_text(item)
-        case None | True | False:
-            return None
-        case int():
-            return None if -INTEGER_MAX <= item <= INTEGER_MAX else "an integer beyond 2^53"
-        case float():
-            return None if isfinite(item) else "a number that is not finite"
-        case _:
-            return f"a {type(item).__name__}"
-
-
-def _fault_of_text(text: str) -> str | None:
-    if "\x00" in text:
-        return "a NUL character"
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        return "half of a surrogate pair"
-    return None
 
 
 class Pieces:
