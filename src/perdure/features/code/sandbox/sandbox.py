@@ -1,32 +1,25 @@
 """The gateway's side of a sandbox: gives the order to a keeper, takes what it reports, ends it in time.
 
 Every piece of code has a keeper and a sandbox of its own, so that nothing of one is left for the next.
-Whoever stops waiting ends both: the keeper is told to, and killed with its group where it does not.
+Whoever stops waiting ends both.
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import anyio
 import orjson
-from anyio.abc import Process
 
 from perdure.features.code.bounds import CodeBounds
 from perdure.features.code.sandbox.ways import Landlock, Missing, Wasm, Way
-from perdure.features.code.turns import Turns
 from perdure.kernel.values import Json
+from perdure.runtimes.children import asked
+from perdure.runtimes.turns import Turns
 
 HERE: Final = Path(__file__).parent
 KEEPER: Final = HERE / "keeper.py"
 INSIDE: Final = HERE / "inside.py"
-GRACE_S: Final = 1.0  # from the wish that a keeper ends to its end by force
 LATE_S: Final = 10.0  # beyond its own bound, after which a keeper is taken to be stuck
 REPORT_BYTES_MAX: Final = 64 * 1024  # beside the answer and what was printed
 PRINTED_MAX: Final = 10_000  # letters of what was printed that are told
@@ -120,34 +113,9 @@ class Sandbox:
 
     async def _kept(self, order: bytes) -> tuple[bytes, bool]:
         """What the keeper of one sandbox says, and whether it had to be ended."""
-        # An empty environment: nothing that this process was given is there to be found.
-        process = await anyio.open_process(
-            [sys.executable, "-I", str(KEEPER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, env={}, start_new_session=True,
-        )  # fmt: skip
-        said = bytearray()
-        stuck = True
-        try:
-            with anyio.move_on_after(self.bounds.time_s + LATE_S):
-                await _told(process, order)
-                await self._heard(process, said)
-                await process.wait()
-                stuck = False
-        finally:
-            if process.returncode is None:
-                await _end(process)
-            with anyio.CancelScope(shield=True):
-                await process.aclose()
-        return bytes(said), stuck
-
-    async def _heard(self, process: Process, said: bytearray) -> None:
-        assert process.stdout is not None
-        most = (
-            2 * self.bounds.output_bytes * 6 + REPORT_BYTES_MAX
-        )  # a byte may be told as `\\u00xx`
-        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
-            while len(said) <= most:
-                said += await process.stdout.receive()
+        most = 12 * self.bounds.output_bytes + REPORT_BYTES_MAX  # a byte may be told as `\\u00xx`
+        heard = await asked([str(KEEPER)], order, time_s=self.bounds.time_s + LATE_S, said_bytes_max=most)  # fmt: skip
+        return heard.said, heard.status is None
 
     def _read(self, said: bytes, stuck: bool) -> Answer | Refusal:
         if stuck:
@@ -165,28 +133,6 @@ class Sandbox:
         if ended != "exited" or not answer:
             return Refusal("code_died", _death(report, printed), printed)
         return _answer(answer, printed, report)
-
-
-async def _told(process: Process, order: bytes) -> None:
-    assert process.stdin is not None
-    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # it has said why, or not
-        await process.stdin.send(order)
-        await process.stdin.aclose()
-
-
-async def _end(process: Process) -> None:
-    """End a keeper, which ends its sandbox; by force where it does not in time."""
-    try:
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
-            await process.wait()
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
-                await process.wait()
 
 
 def _death(report: dict[str, Json], printed: str) -> str:

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from perdure.features.code.turns import Turns
+from perdure.runtimes.turns import Turns
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""Turns of those who have code to run: one after the other, however much one of them has."""
+"""Turns of those who have work for a child: one after the other, however much one of them has."""
 
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Hashable

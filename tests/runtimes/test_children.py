@@ -1,0 +1,99 @@
+"""What a child is asked it answers, within its time and its words, and nobody who stops waiting leaves one behind."""
+
+import signal
+from pathlib import Path
+
+import anyio
+import pytest
+
+from perdure.runtimes.children import GRACE_S, Heard, Limits, asked, bound
+
+pytestmark = pytest.mark.anyio
+PATIENCE_S = 30.0
+STUBBORN = """
+import os, signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.fork()
+open({born!r}, "a").write(f"{{os.getpid()}}\\n")
+while True: signal.pause()
+"""
+
+
+def a_script(folder: Path, source: str) -> Path:
+    """A script to be run."""
+    script = folder / "script.py"
+    script.write_text(source)
+    return script
+
+
+async def run(folder: Path, source: str, order: bytes = b"", most: int = 1_000) -> Heard:
+    """What a script says that has time enough."""
+    script = a_script(folder, source)
+    return await asked([str(script)], order, time_s=PATIENCE_S, said_bytes_max=most)
+
+
+async def test_it_hears_its_order_and_is_heard_to_its_end(tmp_path: Path) -> None:
+    source = "import sys\nsys.stdout.write(sys.stdin.read()[::-1])\nsys.exit(3)"
+    assert await run(tmp_path, source, b"abc") == Heard(b"cba", 3)
+
+
+async def test_it_finds_nothing_that_this_process_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERDURE_AUTH_TOKEN", "secret")
+    heard = await run(tmp_path, "import os\nprint('PERDURE_AUTH_TOKEN' in os.environ)")
+    assert heard == Heard(b"False\n", 0)
+
+
+async def test_what_it_says_is_bounded_on_both_sides(tmp_path: Path) -> None:
+    assert await run(tmp_path, "print('x' * 999)") == Heard(b"x" * 999 + b"\n", 0)
+    talked = await run(tmp_path, "while True: print('x' * 999, flush=True)")
+    assert talked.status is None and len(talked.said) > 1_000
+
+
+async def test_one_that_does_not_listen_is_heard_all_the_same(tmp_path: Path) -> None:
+    source = "import os\nos.close(0)\nprint('no')"
+    assert await run(tmp_path, source, b"x" * 10_000_000) == Heard(b"no\n", 0)
+
+
+async def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    script = a_script(tmp_path, "import time\nprint('here', flush=True)\ntime.sleep(600)")
+    with anyio.fail_after(PATIENCE_S):
+        heard = await asked([str(script)], b"", time_s=1.0, said_bytes_max=100)
+    assert heard.status is None
+
+
+@pytest.mark.parametrize("how", ["time", "cancel"])
+async def test_one_that_will_not_end_is_killed_with_its_group(tmp_path: Path, how: str) -> None:
+    born = tmp_path / "born"
+    script = a_script(tmp_path, STUBBORN.format(born=str(born)))
+    time_s = 1.0 if how == "time" else PATIENCE_S
+
+    async def ask() -> None:
+        await asked([str(script)], b"", time_s=time_s, said_bytes_max=100)
+
+    with anyio.fail_after(PATIENCE_S):
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            while how == "cancel" and (not born.exists() or born.read_text().count("\n") < 2):
+                await anyio.sleep(0.01)
+            if how == "cancel":
+                group.cancel_scope.cancel()
+        while not all(gone(int(pid)) for pid in born.read_text().split()):
+            await anyio.sleep(0.01)
+    assert born.read_text().count("\n") == 2 and GRACE_S > 0
+
+
+async def test_a_bound_script_is_run_with_its_limits(tmp_path: Path) -> None:
+    script = a_script(tmp_path, "while True: pass")
+    limits = Limits(cpu_s=1, memory_bytes=256 * 1024 * 1024)
+    heard = await asked(bound(script, limits), b"", time_s=PATIENCE_S, said_bytes_max=100)
+    assert heard == Heard(b"", -signal.SIGXCPU)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, be it waited for or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
