@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import uvicorn
 import uvloop
+from msgspec.structs import replace
 
 from perdure.app.build import App, build
 from perdure.app.settings import read_settings
@@ -61,12 +62,12 @@ async def paced(app: App, count: int, every: float) -> list[RunId]:
 async def long(app: App, steps: int) -> list[RunId]:
     """A run with so many records. They are put down many at a time, for they are only to be read."""
     birth = birth_of("paces")
-    run = born(birth, {EVERY: 3600.0}).run._replace(ready=False)
+    run = replace(born(birth, {EVERY: 3600.0}).run, ready=False)
     await app.runtime.plane.runs.commit(Commit(Decision(run, 0)))
     while run.seq < steps:
         count = min(AT_ONCE, steps - run.seq)
         made = tuple(step_of(run, run.seq + it + 1) for it in range(count))
-        run = run._replace(version=run.version + 1, seq=run.seq + count)
+        run = replace(run, version=run.version + 1, seq=run.seq + count)
         await app.runtime.plane.runs.commit(Commit(Decision(run, run.version - 1, steps=made)))
     return [birth.id]
 

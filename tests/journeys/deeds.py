@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from perdure.bundles.bundle import Bundle
 from perdure.kernel.model import (
     Advance,
@@ -69,7 +71,7 @@ class Deeds:
             grown = {f"var/grown{at}": "x" * int(word.argument), AT: at + 1}
             return Move(writes={**writes, **grown}, path=path, more=True)
         move = asked(word, str(cells["in/label"]), at, turn, moment)
-        return move._replace(writes={**writes, LEFT: max(1, len(move.effects))}, path=path)
+        return replace(move, writes={**writes, LEFT: max(1, len(move.effects))}, path=path)
 
 
 def asked(word: Word, label: str, at: int, turn: int, moment: Moment) -> Move:

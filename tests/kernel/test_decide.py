@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.ids import Key
 from perdure.kernel.decide import decide, ignored, misfit
@@ -254,8 +255,8 @@ CHOICES = a_question("q", choices=("yes", "no"), allow_free_text=False)
     ],
 )
 def test_choices_are_enforced(changes: dict[str, Any], payload: Any, fault: str | None) -> None:
-    assert misfit(CHOICES._replace(**changes), payload) == fault
-    run = a_run(CHOICES._replace(key="q", **changes))
+    assert misfit(replace(CHOICES, **changes), payload) == fault
+    run = a_run(replace(CHOICES, key="q", **changes))
     decision = decided(run, Answered(Key("q"), payload))
     assert decision.applied is (fault is None)
 
@@ -311,7 +312,7 @@ def test_a_key_that_is_closed_opened_and_closed_in_one_decision_is_closed() -> N
     ask = Move(waits=(a_question("q", key="again"),))
     script = {
         "begin": ask,
-        "q": ask._replace(more=True),
+        "q": replace(ask, more=True),
         "more": Move(withdraw=("q",), effects=(an_effect(),)),
     }
     run_id = world.start(ScriptedProgram(script))
@@ -323,7 +324,7 @@ def test_a_key_that_is_closed_opened_and_closed_in_one_decision_is_closed() -> N
 def test_a_key_that_is_opened_closed_and_opened_in_one_decision_is_open_once() -> None:
     world = Simulation()
     ask = Move(waits=(a_question("q", key="again"),), more=True)
-    script = {"begin": ask, "more": ask._replace(withdraw=("q",), more=False)}
+    script = {"begin": ask, "more": replace(ask, withdraw=("q",), more=False)}
     run_id = world.start(ScriptedProgram(script))
     (entry,) = world.waits(run_id).values()
     assert (entry.key, entry.seq) == ("again", 2)
@@ -332,7 +333,7 @@ def test_a_key_that_is_opened_closed_and_opened_in_one_decision_is_open_once() -
 def test_a_key_that_is_open_is_never_taken_by_another() -> None:
     world = Simulation()
     again = a_question("q", key="k#3")
-    waits = (again, a_question("r", key="k"), a_question("s", key="k"), again._replace(tag="t"))
+    waits = (again, a_question("r", key="k"), a_question("s", key="k"), replace(again, tag="t"))
     run_id = world.start(ScriptedProgram({"begin": Move(waits=waits)}))
     assert len(world.waits(run_id)) == 4
     for tag in "qrst":

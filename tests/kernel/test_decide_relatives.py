@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from perdure.ids import RunId, derived_id
 from perdure.kernel.decide import decide
@@ -23,6 +24,7 @@ from perdure.kernel.model import (
     Release,
     Status,
     Unknown,
+    Usage,
     Wait,
 )
 from perdure.kernel.program import Done, Move
@@ -66,7 +68,7 @@ def test_a_birth_repeated_is_the_same_child() -> None:
     once, again = (decide(run, Advance(), program, {}, START) for _ in range(2))
     assert once.births == again.births
     assert len({birth.run.id for birth in once.births}) == 2
-    later = decide(run._replace(version=9), Advance(), program, {}, START)
+    later = decide(replace(run, version=9), Advance(), program, {}, START)
     assert [birth.run.id for birth in later.births] == [birth.run.id for birth in once.births]
 
 
@@ -233,7 +235,7 @@ def test_a_run_counts_what_all_its_outcomes_used() -> None:
     for place, outcome in enumerate(outcomes):
         world.arrive(root, f"0.{place}", outcome)
     usage = world.run(root).usage
-    assert usage == (3, 2, 4, 60, 8, 1.0)
+    assert usage == Usage(3, 2, 4, 60, 8, 1.0)
 
 
 def test_the_wait_for_a_child_is_no_question() -> None:

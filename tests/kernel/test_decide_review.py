@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.ids import Key, RunId
 from perdure.kernel.decide import misfit
@@ -122,7 +123,7 @@ def test_a_second_doubt_opens_a_second_review_and_the_first_answer_does_not_fit_
     assert second > first
     assert world.deliver(run_id, answer).disposition == "ignored: the wait was answered before"
     assert world.status(run_id) is Status.WAITING
-    assert world.deliver(run_id, answer._replace(payload=HAPPENED, opened_seq=second)).applied
+    assert world.deliver(run_id, replace(answer, payload=HAPPENED, opened_seq=second)).applied
     assert world.status(run_id) is Status.COMPLETED
 
 

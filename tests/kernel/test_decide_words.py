@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from perdure.clock import text_of
 from perdure.ids import derived_id
 from perdure.kernel.decide import decide
@@ -22,7 +24,7 @@ NOTE = Note("n", "occurrence", {"why": "late"})
 
 def test_a_note_is_a_record_of_its_own_before_what_is_begun() -> None:
     world = Simulation({"child": Branches(())})
-    begin = Move(notes=(NOTE, NOTE._replace(payload=2)), waits=(TIMER,), writes={"var/a": 1})
+    begin = Move(notes=(NOTE, replace(NOTE, payload=2)), waits=(TIMER,), writes={"var/a": 1})
     root = world.start(ScriptedProgram({"begin": begin}))
     steps = world.steps(root)
     assert_ledger(steps, "completed occurrence", "completed occurrence", "waiting wait_until")

@@ -1,6 +1,7 @@
 """Folds: pure moves leave one record, and a long fold decides the same in slices as at once."""
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.ids import Key
 from perdure.kernel.decide import decide, decide_a_slice
@@ -63,7 +64,7 @@ def test_what_an_outcome_writes_rides_on_its_record_where_nothing_follows() -> N
 
 def test_what_an_outcome_and_its_fold_write_is_in_the_record_that_follows() -> None:
     decision = decided(
-        a_run(an_effect("a")), Arrived(Key("k1"), Ok(1)), END._replace(writes={"x": 1})
+        a_run(an_effect("a")), Arrived(Key("k1"), Ok(1)), replace(END, writes={"x": 1})
     )
     outcome, completion, last = decision.steps
     assert (outcome.writes, completion.writes, last.writes) == (None, {"x": 1}, None)

@@ -1,6 +1,7 @@
 """Every bound of a run, on both sides: up to it all is well, beyond it the run ends and says so."""
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.ids import RunId
 from perdure.kernel.decide import decide
@@ -107,7 +108,7 @@ def test_runs_may_be_depth_max_deep(deep: int) -> None:
 
 def begun(run: Run, program: ScriptedProgram) -> Decision:
     """The decision of beginning `run`."""
-    return decide(run._replace(ready=True), Advance(), program, {}, START)
+    return decide(replace(run, ready=True), Advance(), program, {}, START)
 
 
 @pytest.mark.parametrize(("size", "ends"), [(1000, Status.COMPLETED), (1001, Status.FAILED)])
@@ -132,7 +133,7 @@ def test_a_record_names_path_max_nodes_and_counts_the_rest(
 
 def test_one_move_may_pass_more_nodes_than_a_record_names() -> None:
     run = a_run(birth=a_birth(limits=Limits(path_max=2)))
-    decision = begun(run, ScriptedProgram({"begin": END._replace(path=("a", "b", "c", "d"))}))
+    decision = begun(run, ScriptedProgram({"begin": replace(END, path=("a", "b", "c", "d"))}))
     assert (decision.steps[0].path, decision.steps[0].path_more) == (("a", "b"), 2)
     assert decision.run.node_id == "d"
 

@@ -57,7 +57,7 @@ def test_gone_is_one_thing_however_it_is_copied() -> None:
 
 
 def test_counters_begin_at_nothing() -> None:
-    assert Usage() == (0, 0, 0, 0, 0, 0.0)
+    assert Usage() == Usage(0, 0, 0, 0, 0, 0.0)
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(COUNTERS), st.integers(0, 10**6))))

@@ -1,5 +1,7 @@
 """Runs in hand."""
 
+from msgspec.structs import replace
+
 from perdure.ids import RunId, SessionId
 from perdure.kernel.draft import born
 from perdure.kernel.limits import INLINE_BYTES_MAX
@@ -17,7 +19,7 @@ def a_birth(name: str) -> Birth:
 def a_hot(name: str = "r", status: Status = Status.RUNNING) -> HotRun:
     """A loaded run."""
     hot = HotRun(RunId(name))
-    run = born(a_birth(name), {}).run._replace(status=status)
+    run = replace(born(a_birth(name), {}).run, status=status)
     hot.take(Loaded(run, {"a": 1}, bytes_since=0, snapshot_bytes=0))
     return hot
 
@@ -26,7 +28,7 @@ def test_a_commit_is_applied_to_the_cells() -> None:
     """Writes come, gone cells go, and the run is the committed one."""
     hot = a_hot()
     assert hot.run is not None
-    after = hot.run._replace(version=2)
+    after = replace(hot.run, version=2)
     hot.apply(Decision(after, 1, writes={"a": GONE, "b": 2}), Receipt((), 10, None))
     assert hot.cells == {"b": 2} and hot.run == after and hot.bytes_since == 10
 

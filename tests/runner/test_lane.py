@@ -5,6 +5,7 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
+from msgspec.structs import replace
 
 from perdure.ids import Key, RunId
 from perdure.kernel.draft import born
@@ -114,11 +115,11 @@ async def test_commits_of_this_process_are_heard(tmp_path: Path) -> None:
         await driven.bear()
         decision = driven.decide(Advance())
         other, late = RunId("other"), RunId("late")
-        sent = decision._replace(sends=(Send("s", other, "cancel"),))
+        sent = replace(decision, sends=(Send("s", other, "cancel"),))
         lane.heard([Committed(sent, ())])
         assert lane.hot.known(other) is not None and lane.tick.is_set()
         lane.stopping = True
-        lane.heard([Committed(decision._replace(sends=(Send("t", late, "cancel"),)), ())])
+        lane.heard([Committed(replace(decision, sends=(Send("t", late, "cancel"),)), ())])
         assert lane.hot.known(late) is None
 
 
@@ -129,7 +130,7 @@ async def test_what_another_may_have_to_go_before_is_left_to_the_store(tmp_path:
         driven = Driven(on_stage.plane, ScriptedProgram({}))
         await driven.bear()
         other = RunId("other")
-        decision = driven.decide(Told(1))._replace(sends=(Send("s", other, "hold"),))
+        decision = replace(driven.decide(Told(1)), sends=(Send("s", other, "hold"),))
         lane.heard([Committed(decision, ())])
         assert lane.hot.known(other) is None and lane.look.is_set()
 
@@ -174,8 +175,8 @@ async def test_a_fence_stands_before_all_that_is_below_a_run(tmp_path: Path) -> 
     async with running(tmp_path, STILL) as on_stage:
         lane = on_stage.lane
         top, middle = on_stage.birth(), on_stage.birth()
-        middle = middle._replace(parent_id=top.id, root_id=top.id)
-        low = on_stage.birth()._replace(parent_id=middle.id, root_id=a_run_id())
+        middle = replace(middle, parent_id=top.id, root_id=top.id)
+        low = replace(on_stage.birth(), parent_id=middle.id, root_id=a_run_id())
         assert not lane.is_fenced(low)
         lane.fence(top.id)
         assert lane.is_fenced(top) and lane.is_fenced(middle) and not lane.is_fenced(low)

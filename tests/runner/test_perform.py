@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from perdure.clock import SystemClock, text_of
 from perdure.ids import Key, RunId
@@ -205,7 +206,7 @@ async def test_a_bug_in_what_must_not_happen_twice_is_a_persons_to_judge(tmp_pat
 
 async def test_an_unknown_kind_is_not_configured(tmp_path: Path) -> None:
     """It is an outcome, and the program's to handle."""
-    effect = an_effect()._replace(kind="nobody")
+    effect = replace(an_effect(), kind="nobody")
     async with running(tmp_path, a_stage(Acted(), effect)) as on_stage:
         run_id = await on_stage.start()
         await on_stage.until(run_id, Status.FAILED)
@@ -250,7 +251,7 @@ async def test_what_is_given_up_while_its_timeout_ends_it_harms_nobody(tmp_path:
     """Ending twice is as good as once: the same decision's next effect is performed."""
     script: Script = {
         "begin": Move(effects=(an_effect(),), waits=(a_question(key="k"),)),
-        "q": Move(withdraw=("a",), effects=(an_effect("b")._replace(kind="next"),)),
+        "q": Move(withdraw=("a",), effects=(replace(an_effect("b"), kind="next"),)),
         "b": Move(end=Done("b")),
     }
     stubborn = Stubborn()
@@ -267,7 +268,7 @@ async def test_nothing_is_performed_under_a_hold_until_the_release(tmp_path: Pat
     """An effect that was asked for before the hold waits for it to end, its attempts kept."""
     gate, handler = Gate(), Acted(BUSY, Ok(1))
     script: Script = {
-        "begin": Move(effects=(an_effect()._replace(kind="slow"),)),
+        "begin": Move(effects=(replace(an_effect(), kind="slow"),)),
         "a": Move(effects=(an_effect("b"),)),
         "b": Move(end=Done("done")),
     }
@@ -359,7 +360,7 @@ async def test_a_slow_effect_delays_nobody(tmp_path: Path) -> None:
     gate = Gate()
     stage = a_stage(gate)
     stage.scripts["quick"] = {
-        "begin": Move(effects=(an_effect()._replace(kind="quick"),)),
+        "begin": Move(effects=(replace(an_effect(), kind="quick"),)),
         "a": Move(end=Done("quick")),
     }
     stage.effects["quick"] = EffectKind(Acted())

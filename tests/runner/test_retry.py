@@ -1,6 +1,7 @@
 """When an effect is tried again, and what its outcome is when it is not."""
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.kernel.model import Effect, EffectClass, Failed, Ok, Outcome, Unknown
 from perdure.registry.effects import EffectContext, EffectKind
@@ -101,8 +102,8 @@ def test_an_attempt_tells_what_it_came_to() -> None:
 
 def test_an_effect_may_say_how_long_to_wait_itself() -> None:
     """From the second try on twice as long, up to the longest of its kind or its own first."""
-    busy, own = Failed("busy", retryable=True), effect(attempts_max=9)._replace(backoff_s=0.5)
-    slow = own._replace(backoff_s=60.0)
+    busy, own = Failed("busy", retryable=True), replace(effect(attempts_max=9), backoff_s=0.5)
+    slow = replace(own, backoff_s=60.0)
     delays = [after(own, KIND, busy, tries, 0.5) for tries in (1, 2, 5)]
     assert delays == [Again(it, undo_dispatch=True) for it in (0.5, 1.0, 4.0)]
     assert after(slow, KIND, busy, 3, 0.5) == Again(60.0, undo_dispatch=True)

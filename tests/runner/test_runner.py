@@ -4,6 +4,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from perdure.errors import StoreFailed
 from perdure.ids import Key
@@ -73,7 +74,7 @@ async def test_what_is_under_way_may_end_after_the_wish_to_stop(tmp_path: Path) 
     gate = Gate()
     script: Script = {
         "begin": Move(effects=(an_effect("a"), an_effect("b"))),
-        "a": Move(effects=(an_effect("next")._replace(kind="next"),)),
+        "a": Move(effects=(replace(an_effect("next"), kind="next"),)),
     }
     following = Acted()
     stage = Stage({"run": script}, {"echo": always(gate), "next": always(following)}, {"stop_s": 9})

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.errors import (
     CommandNotFound,
@@ -64,7 +65,7 @@ def test_what_the_run_does_not_wait_for_is_refused(wait_key: str | None) -> None
 
 
 def test_times_and_children_are_not_answered() -> None:
-    child = a_question("k", key="k")._replace(reason=Reason.CHILD, child=RunId("child"))
+    child = replace(a_question("k", key="k"), reason=Reason.CHILD, child=RunId("child"))
     for run in (a_run(a_timer("t", START)), a_run(child)):
         with pytest.raises(WaitMismatch):
             message_of(a_command("resume", payload={"x": 1}), run)
@@ -72,13 +73,13 @@ def test_times_and_children_are_not_answered() -> None:
 
 @pytest.mark.parametrize("answer", ["text", 1, ["y"], {"response": "maybe"}])
 def test_an_answer_that_does_not_fit_is_refused(answer: Any) -> None:
-    asks = a_question("k", key="k")._replace(choices=("yes", "no"), allow_free_text=False)
+    asks = replace(a_question("k", key="k"), choices=("yes", "no"), allow_free_text=False)
     with pytest.raises(Unfit):
         message_of(a_command("resume", wait_key="k", payload=answer), a_run(asks))
 
 
 HELD = Held("", "2026-01-01T00:00:00.000000+00:00")
-ENDED = a_run()._replace(status=Status.COMPLETED)
+ENDED = replace(a_run(), status=Status.COMPLETED)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ ENDED = a_run()._replace(status=Status.COMPLETED)
         ("resume", {}, ENDED, Conflict),
         ("resume", {"payload": {}}, ENDED, Conflict),
         ("resume", {}, a_run(waiting="k"), WaitMismatch),
-        ("pause", {}, a_run(waiting="k")._replace(held=HELD), Conflict),
+        ("pause", {}, replace(a_run(waiting="k"), held=HELD), Conflict),
         ("pause", {"reason": 1}, a_run(waiting="k"), Unfit),
         ("resume", {"wait_key": 1}, a_run(waiting="k"), Unfit),
         ("update_schedule", {"interval": "1m"}, a_run(waiting="k"), Conflict),
@@ -103,7 +104,7 @@ def test_what_cannot_apply_is_refused(
 
 
 def test_a_pause_ends_by_resume_also_under_the_name_that_clients_give_it() -> None:
-    held = a_run(waiting="k")._replace(held=HELD)
+    held = replace(a_run(waiting="k"), held=HELD)
     assert message_of(a_command("resume"), held).kind == "unpause"
     assert message_of(a_command("resume", wait_key="pause:r", payload={}), held).kind == "unpause"
 
@@ -115,7 +116,7 @@ def test_pause_and_cancel_carry_their_reason() -> None:
 
 
 def test_what_waits_for_an_event_can_be_answered_by_hand() -> None:
-    run = a_run(a_question("k", key="k")._replace(reason=Reason.EVENT))
+    run = a_run(replace(a_question("k", key="k"), reason=Reason.EVENT))
     assert message_of(a_command("resume", wait_key="k", payload={"any": 1}), run).key == "k"
 
 

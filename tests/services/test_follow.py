@@ -5,6 +5,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from perdure.clock import text_of
 from perdure.ids import Key, RunId, StepId
@@ -52,8 +53,8 @@ class Writer:
             step = Step(seq, StepId(f"s{seq}"), "node", "completed", AT, AT, result=seq,
                         idempotency_key=LAST_KEY if ends else Key(f"k{seq}"))  # fmt: skip
             status = Status.COMPLETED if ends else Status.RUNNING
-            after = self.run._replace(
-                version=self.run.version + 1, seq=seq, status=status, ready=False
+            after = replace(
+                self.run, version=self.run.version + 1, seq=seq, status=status, ready=False
             )
             decision = Decision(run=after, read_version=self.run.version, steps=(step,))
             await self.runs.commit(Commit(decision))

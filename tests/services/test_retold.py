@@ -1,6 +1,7 @@
 """A ledger decided again; that every ledger of these tests comes out as it was is a law of `tests/support`."""
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.ids import RunId
 from perdure.kernel.limits import Limits
@@ -64,7 +65,7 @@ def test_a_record_that_nothing_explains_is_none() -> None:
     world, run_id = lived()
     life = world.lives[run_id]
     again = retold(world, run_id, Branches(*PLAN), 3)
-    stray = life.steps[3]._replace(idempotency_key="nobody asked for this")
+    stray = replace(life.steps[3], idempotency_key="nobody asked for this")
     assert again.take(recorded(life.run.birth, stray)) is None
 
 
@@ -88,8 +89,8 @@ def test_an_approval_is_not_taken_along() -> None:
         again.stand()
         (key, entry), *_ = again.run.open.items()
         assert isinstance(entry.what, Wait)
-        what = entry.what._replace(details={"mode": mode})
-        again.run = again.run._replace(open={key: entry._replace(what=what)})
+        what = replace(entry.what, details={"mode": mode})
+        again.run = replace(again.run, open={key: replace(entry, what=what)})
         again.take(recorded(life.run.birth, life.steps[1]))
         again.stand()
         assert again.run.seq == seq
@@ -99,7 +100,7 @@ def test_a_run_that_grew_too_large_is_told_again_with_its_size() -> None:
     world = Simulation()
     run_id = world.start(Branches((Do(), Do())), limits=Limits(state_bytes_max=10))
     life = world.lives[run_id]
-    life.run = life.run._replace(state_bytes=11)
+    life.run = replace(life.run, state_bytes=11)
     world.arrive(run_id, "0.0")
     assert world.status(run_id) is Status.FAILED
     retold(world, run_id, Branches((Do(), Do())))

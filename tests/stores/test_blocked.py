@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.clock import text_of
 from perdure.ids import Key, RunId
@@ -22,7 +23,7 @@ APPROVAL = a_question("approve", prompt=None, details={"mode": "approval_require
 REVIEW = a_question("review", review_of=Key("k9"))
 QUESTION = a_question("ask")
 EVENT = a_listener("listen", key="evt:session:s:name")
-JOB = a_listener("job", key="job-1")._replace(reason=Reason.JOB)
+JOB = replace(a_listener("job", key="job-1"), reason=Reason.JOB)
 TIMER = a_timer("sleep", START)
 CHILD = Wait("call", "n", Reason.CHILD, "start_subworkflow", "subworkflow:c", child=RunId("c"))
 EFFECT = an_effect("act")
@@ -30,14 +31,14 @@ EFFECT = an_effect("act")
 KINDS: list[tuple[Effect | Wait, str, str]] = [
     (REVIEW, "review", "nobody knows whether the effect happened"),
     (APPROVAL, "approval", "waits for an approval"),
-    (APPROVAL._replace(prompt="May I?"), "approval", "May I?"),
+    (replace(APPROVAL, prompt="May I?"), "approval", "May I?"),
     (QUESTION, "question", "ask?"),
-    (QUESTION._replace(prompt=None), "question", "waits for an answer"),
-    (QUESTION._replace(details={"mode": "else"}), "question", "ask?"),
+    (replace(QUESTION, prompt=None), "question", "waits for an answer"),
+    (replace(QUESTION, details={"mode": "else"}), "question", "ask?"),
     (EVENT, "event", "waits for evt:session:s:name"),
     (JOB, "event", "waits for job-1"),
     (TIMER, "timer", f"waits until {text_of(START)}"),
-    (TIMER._replace(until=None), "timer", "waits until somebody answers"),
+    (replace(TIMER, until=None), "timer", "waits until somebody answers"),
     (CHILD, "child", "waits for c"),
     (EFFECT, "effect", "echo is under way"),
 ]
@@ -77,7 +78,7 @@ def test_the_most_pressing_reason_is_named(first: int) -> None:
 def test_a_run_that_waits_for_nothing_open_says_for_whom(
     changes: dict[str, Any], kind: str, detail: str
 ) -> None:
-    blocked = blocked_on(a_run(EFFECT)._replace(**changes))
+    blocked = blocked_on(replace(a_run(EFFECT), **changes))
     assert blocked is not None
     assert (blocked.kind, blocked.detail, blocked.key) == (kind, detail, None)
 

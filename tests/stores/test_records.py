@@ -2,6 +2,7 @@
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from perdure.ids import RunId, StepId
 from perdure.kernel.model import GONE, Step
@@ -25,7 +26,7 @@ RUN = RunId("r")
 
 def test_a_body_has_the_fields_of_the_wire_but_for_the_hashes() -> None:
     birth = a_birth(actor_id="alice")
-    body = body_of(birth, STEP._replace(idempotency_key="k"))
+    body = body_of(birth, replace(STEP, idempotency_key="k"))
     assert list(body) == [
         "run_id", "step_id", "node_id", "status", "effect", "result", "error", "started_at", "ended_at",
         "actor_id", "session_id", "attempt", "idempotency_key",
@@ -35,7 +36,7 @@ def test_a_body_has_the_fields_of_the_wire_but_for_the_hashes() -> None:
 
 def test_a_detail_tells_only_what_there_is() -> None:
     assert detail_of(STEP) == {}
-    full = STEP._replace(
+    full = replace(STEP,
         writes={"a": 1, "b": GONE}, path=("n",), path_more=2, effect_class="once", attempts=({},), by="bob"
     )  # fmt: skip
     assert detail_of(full) == {
@@ -46,7 +47,7 @@ def test_a_detail_tells_only_what_there_is() -> None:
 
 def test_a_detail_brings_the_cells_one_record_further() -> None:
     cells = {"a": 0, "b": 0, "c": 0}
-    apply_detail(cells, detail_of(STEP._replace(writes={"a": 1, "b": GONE, "d": None, "e": GONE})))
+    apply_detail(cells, detail_of(replace(STEP, writes={"a": 1, "b": GONE, "d": None, "e": GONE})))
     assert cells == {"a": 1, "c": 0, "d": None}
 
 

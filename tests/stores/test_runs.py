@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.errors import DuplicateCommand, GatewayError, NotJson, RunNotFound, VersionConflict
 from perdure.ids import RunId, new_id
@@ -38,7 +39,7 @@ async def loaded_equal(store: Store, driven: Driven) -> None:
     """Assert that the store brings back exactly the run that was decided, from memory and from disk."""
     for plane in (store.plane, await store.open_again()):
         kept = (await plane.runs.load([driven.id]))[driven.id]
-        assert kept.run == driven.run._replace(state_bytes=kept.run.state_bytes)
+        assert kept.run == replace(driven.run, state_bytes=kept.run.state_bytes)
         assert list(kept.run.open) == list(driven.run.open)
         assert kept.cells == driven.cells
     driven.plane = store.plane
@@ -276,7 +277,7 @@ async def test_a_hundred_runs_step_side_by_side(store: Store) -> None:
     for driven in runs:
         kept = loaded[driven.id]
         assert (kept.run, kept.cells) == (
-            driven.run._replace(state_bytes=kept.run.state_bytes),
+            replace(driven.run, state_bytes=kept.run.state_bytes),
             driven.cells,
         )
         assert (await store.plane.runs.verify(driven.id)).ok
@@ -295,9 +296,9 @@ async def test_a_run_that_is_not_there_is_not_found(store: Store) -> None:
 async def test_a_commit_of_a_run_that_is_not_there_is_refused(store: Store) -> None:
     driven = await a_driven_run(store.plane, Branches((Ask(),)))
     decision = driven.decide(Cancel())
-    stranger = decision.run._replace(birth=a_birth("stranger"))
+    stranger = replace(decision.run, birth=a_birth("stranger"))
     with pytest.raises(VersionConflict):
-        await store.plane.runs.commit(Commit(decision._replace(run=stranger)))
+        await store.plane.runs.commit(Commit(replace(decision, run=stranger)))
 
 
 async def test_commits_after_a_failed_one_go_on(store: Store) -> None:

@@ -9,6 +9,7 @@ from perdure.errors import Invalid
 from perdure.kernel.model import EffectClass, Ok
 from perdure.kernel.values import Json
 from perdure.stores.records import GENESIS, Record, hash_of, wire_of
+from perdure.stores.runs import Verdict
 from tests.support.branches import Ask, Branches, Do
 from tests.support.driving import Driven, a_driven_run
 from tests.support.ledger import apply
@@ -91,7 +92,7 @@ async def test_there_is_no_state_beyond_the_ends(store: Store, seq: int) -> None
 async def test_a_ledger_as_it_was_written_is_found_whole(store: Store) -> None:
     driven = await of_ten_records(store)
     verdict = await store.plane.runs.verify(driven.id)
-    assert verdict == (True, 12, None, None)
+    assert verdict == Verdict(True, 12, None, None)
     unborn = await a_driven_run(store.plane, Branches((Ask(),)), "other")
     assert (await store.plane.runs.verify(unborn.id)).records == 1
 

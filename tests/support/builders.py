@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from perdure.clock import text_of
 from perdure.ids import Key, RunId, SessionId, StepId, derived_id
 from perdure.kernel.limits import Limits
@@ -42,7 +44,7 @@ def a_birth(name: str = "run", **changes: Any) -> Birth:
         root_id=run_id,
         session_id=SessionId("session"),
     )
-    return birth._replace(**changes)
+    return replace(birth, **changes)
 
 
 def a_deadline(seconds: float | None, of: str = "run") -> Deadline | None:
@@ -76,7 +78,7 @@ def a_run(
         ready=False,
         open=opened,
     )
-    return run._replace(**changes)
+    return replace(run, **changes)
 
 
 def an_open(what: Effect | Wait, *, key: str = "k1", seq: int = 1, review: bool = False) -> Open:
@@ -89,7 +91,7 @@ def an_effect(
 ) -> Effect:
     """A request for one `echo`."""
     effect = Effect("echo", {"say": tag}, tag, f"node-{tag}", effect_class, result_key=tag)
-    return effect._replace(**changes)
+    return replace(effect, **changes)
 
 
 def a_question(tag: str = "q", *, key: str | None = None, **changes: Any) -> Wait:
@@ -97,19 +99,19 @@ def a_question(tag: str = "q", *, key: str | None = None, **changes: Any) -> Wai
     wait = Wait(
         tag, f"node-{tag}", Reason.USER, "ask_user", key=key, prompt=f"{tag}?", result_key=tag
     )
-    return wait._replace(**changes)
+    return replace(wait, **changes)
 
 
 def a_listener(tag: str = "e", *, key: str | None = None, **changes: Any) -> Wait:
     """A wait for an event."""
     wait = Wait(tag, f"node-{tag}", Reason.EVENT, "wait_event", key=key, result_key=tag)
-    return wait._replace(**changes)
+    return replace(wait, **changes)
 
 
 def a_timer(tag: str, until: datetime, **changes: Any) -> Wait:
     """A wait for a time."""
     wait = Wait(tag, f"node-{tag}", Reason.UNTIL, "wait_until", until=until, result_key=tag)
-    return wait._replace(**changes)
+    return replace(wait, **changes)
 
 
 def a_start(
@@ -118,4 +120,4 @@ def a_start(
     """A child to be born, that runs the program which the test calls `of`."""
     ref = ProgramRef("test", None, of)
     start = Start(tag, f"node-{tag}", ref, f"bundle@1.0.0:{of}", cells or {}, result_key=tag)
-    return start._replace(**changes)
+    return replace(start, **changes)

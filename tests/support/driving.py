@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from perdure.ids import Key, RunId
 from perdure.kernel.decide import decide
 from perdure.kernel.draft import born
@@ -70,7 +72,7 @@ class Driven:
         receipt = await self.plane.runs.commit(Commit(decision, **commit))
         self.stand(decision)
         if receipt.snapshot_bytes is not None:
-            self.run = self.run._replace(state_bytes=receipt.snapshot_bytes)
+            self.run = replace(self.run, state_bytes=receipt.snapshot_bytes)
         return receipt
 
     def stand(self, decision: Decision) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from perdure.ids import Key, RunId, derived_id
 from perdure.kernel.decide import HELD, decide
 from perdure.kernel.draft import BESIDE
@@ -200,11 +202,14 @@ def check_usage(life: Life, before: Run, event: Event, decision: Decision) -> No
     """The run's counters are the sums of what its outcomes used."""
     if isinstance(event, Arrived) and life.run.usage.effects > before.usage.effects:
         extra = getattr(event.outcome, "usage", {})
-        sums = {name: getattr(life.used, name) + extra.get(name, 0) for name in life.used._fields}
-        life.used = life.used._replace(**{**sums, "effects": life.used.effects + 1})
+        sums = {
+            name: getattr(life.used, name) + extra.get(name, 0)
+            for name in life.used.__struct_fields__
+        }
+        life.used = replace(life.used, **{**sums, "effects": life.used.effects + 1})
     elif life.run.usage.effects > before.usage.effects:
         assert isinstance(event, Answered), "an outcome arrives, or a person tells it"
-        life.used = life.used._replace(effects=life.used.effects + 1)
+        life.used = replace(life.used, effects=life.used.effects + 1)
     assert life.run.usage == life.used
     assert len(decision.arrived) <= 1
 
@@ -225,7 +230,7 @@ def check_repetition(life: Life, before: Run, event: Event, at: datetime) -> Non
 def bound(event: Event, before: Run) -> Event:
     """The event as whoever brings it holds it: bound to the opening that it was meant for."""
     if isinstance(event, Answered | Due) and event.opened_seq is None and event.key in before.open:
-        return event._replace(opened_seq=before.open[event.key].seq)
+        return replace(event, opened_seq=before.open[event.key].seq)
     return event
 
 

@@ -1,6 +1,7 @@
 """Flows that go on for long, and what each of their steps writes."""
 
 import orjson
+from msgspec.structs import asdict
 
 from perdure.kernel.model import GONE, Ok
 from perdure.kernel.values import Json
@@ -39,7 +40,7 @@ def step_bytes(flow: Json, passes: int) -> list[int]:
     assert run.output["success"] is True
     sizes, since = [], 0
     for step in run.life.steps:
-        since += len(orjson.dumps(step._asdict(), default=_plain))
+        since += len(orjson.dumps(asdict(step), default=_plain))
         if step.status == "completed" and step.idempotency_key and step.effect_class:
             sizes.append(since)
             since = 0

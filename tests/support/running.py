@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
+from msgspec.structs import replace
 from orjson import loads
 
 from perdure.adapters.sql.plane import PlaneConfig, Pools, SqlPlane, open_sqlite_plane
@@ -184,7 +185,7 @@ class Running:
         at = text_of(self.stage.clock.now())
         ref = ProgramRef("test", None, script)
         birth = Birth(run_id, script, ref, at, run_id, SessionId("session"))
-        return birth._replace(**changes)
+        return replace(birth, **changes)
 
     async def start(
         self, script: str = "run", cells: Mapping[str, Json] | None = None, **changes: Any

@@ -4,6 +4,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from perdure.clock import text_of
 from perdure.features.schedules.program import schedule_program
 from perdure.features.schedules.spec import Asked, Overlap, Target, spec_of
@@ -55,8 +57,8 @@ class Scheduled:
         program = schedule_program(ProgramRef("schedule", None, "flow"), None)
         self.id = self.world.start(program, cells=cells, begin=False)
         life = self.world.lives[self.id]  # born when the clock says it, as a store would have it
-        birth = life.run.birth._replace(created_at=text_of(at))
-        life.run = life.run._replace(birth=birth)
+        birth = replace(life.run.birth, created_at=text_of(at))
+        life.run = replace(life.run, birth=birth)
         self.world.settle()
 
     @property

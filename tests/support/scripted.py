@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from perdure.kernel.model import Advance, Answered, Arrived, Due, Event, Ok, Told
 from perdure.kernel.program import Moment, Move, View
 from perdure.kernel.values import Json
@@ -31,7 +33,7 @@ class ScriptedProgram:
             word, _, _ = word.rpartition(" ")
             scene = self._script.get(word)
         move, played = self._played(scene, word, cells, event, moment)
-        return move._replace(writes={**move.writes, **played})
+        return replace(move, writes={**move.writes, **played})
 
     def _played(
         self, scene: Scene | None, word: str, cells: View, event: Event, moment: Moment

@@ -60,7 +60,8 @@ class Seen:
 
     def heard(self, batch: Sequence[Committed]) -> None:
         """Take in a batch of commits."""
-        for decision, *_ in batch:
+        for committed in batch:
+            decision = committed.decision
             run = decision.run
             for entry in decision.opened:
                 self.opened.setdefault((run.id, entry.what.node_id), []).append(entry.key)

@@ -25,6 +25,8 @@ from datetime import datetime
 from itertools import chain
 from typing import Final
 
+from msgspec.structs import asdict
+
 from perdure.ids import Key
 from perdure.kernel.draft import Draft
 from perdure.kernel.fold import Fold, ask
@@ -289,7 +291,7 @@ def _kept(event: Kept) -> Json:
         case Answered(key=key, payload=payload, by=by, tag=tag):
             return {"event": "answered", "key": key, "tag": tag, "payload": payload, "by": by}
         case _:
-            ok, outcome = isinstance(event.outcome, Ok), event.outcome._asdict()
+            ok, outcome = isinstance(event.outcome, Ok), asdict(event.outcome)
             return {
                 "event": "arrived",
                 "key": event.key,

@@ -6,6 +6,8 @@ The draft is the only mutable thing of the kernel, and it never leaves `decide`.
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from perdure.clock import text_of
 from perdure.ids import Key, RunId, StepId, derived_id, step_id_of
 from perdure.kernel.model import (
@@ -129,13 +131,13 @@ class Draft:
             allow_free_text=False, details=details, payload=effect.payload, result_key=effect.result_key,
             review_of=entry.key,
         )  # fmt: skip
-        self.open[entry.key] = entry._replace(review=True)
+        self.open[entry.key] = replace(entry, review=True)
         self.doubted += (entry.key,)
         self._open(wait, entry.step_id, attempts)
 
     def give_back(self, entry: Open) -> None:
         """Give an effect in review back to the outbox, under the same key."""
-        self.open[entry.key] = entry._replace(review=False)
+        self.open[entry.key] = replace(entry, review=False)
         self.redo += (entry.key,)
 
     # --- records of what the program asks for ----------------------------------------------
@@ -282,7 +284,7 @@ class Draft:
         self.tell_of("expired", deadline.at)
         whose = "" if deadline.of == self.birth.id else f" of run {deadline.of}, which is above it,"
         end = Fail("deadline_passed", f"the deadline{whose} was {deadline.at}")
-        self._tell_beside("cancel", {"reason": error_text(*end)})
+        self._tell_beside("cancel", {"reason": error_text(end.code, end.detail)})
         return self.end(end)
 
     def _closed(self, status: Status, error: str | None, output: Json) -> Decision:
@@ -333,7 +335,7 @@ class Draft:
         events = self.run.silent + self.events
         if not events or not self.steps:
             return events
-        self.steps[0] = self.steps[0]._replace(events=events)
+        self.steps[0] = replace(self.steps[0], events=events)
         return ()
 
     def _forget_what_came_and_went(self) -> None:

@@ -1,9 +1,9 @@
 """The bounds of one run, and what each is for. What reaches one ends with `limit_reached`."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 
-class Limits(NamedTuple):
+class Limits(Struct, frozen=True):
     """The bounds of one run; kept with it, so that a changed default changes no run."""
 
     steps_max: int = 1_000_000  # records in the ledger

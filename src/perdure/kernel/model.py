@@ -9,6 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from perdure.ids import BundleSha, Key, RunId, SessionId, StepId
 from perdure.kernel.limits import INTEGER_MAX, Limits
 from perdure.kernel.values import Json
@@ -60,7 +63,7 @@ class Reason(StrEnum):
 # --- what a program asks for -------------------------------------------------------------------
 
 
-class Effect(NamedTuple):
+class Effect(Struct, frozen=True):
     """A request for one side effect. `tag` is the program's own name for it, given back with the outcome."""
 
     kind: str
@@ -77,7 +80,7 @@ class Effect(NamedTuple):
     backoff_s: float | None = None  # before the second try, and then twice as long from try to try
 
 
-class Wait(NamedTuple):
+class Wait(Struct, frozen=True):
     """What a run needs to go on. `key` is how an answer names it; `match` is the address of an event."""
 
     tag: str
@@ -122,7 +125,7 @@ class Deadline(NamedTuple):
     of: RunId
 
 
-class Start(NamedTuple):
+class Start(Struct, frozen=True):
     """A child to be born in the same commit. With `wait` the run goes on when the child has ended.
 
     `identity` names the child among its parent's: the id follows from it, and not from the record.
@@ -143,7 +146,7 @@ class Start(NamedTuple):
     deadline: str | None = None  # a time; that of its parent, where it is earlier, goes before it
 
 
-class Note(NamedTuple):
+class Note(Struct, frozen=True):
     """A fact for the ledger that asks for nothing; `kind` is the effect word of its record."""
 
     node_id: str
@@ -154,14 +157,14 @@ class Note(NamedTuple):
 # --- outcomes and events -----------------------------------------------------------------------
 
 
-class Ok(NamedTuple):
+class Ok(Struct, frozen=True):
     """The effect happened. `usage` is added to the run's counters by name."""
 
     result: Json
     usage: Mapping[str, float] = {}
 
 
-class Failed(NamedTuple):
+class Failed(Struct, frozen=True):
     """The effect did not happen. `retryable` says that a later try may succeed."""
 
     code: str
@@ -172,7 +175,7 @@ class Failed(NamedTuple):
     result: Json = None
 
 
-class Unknown(NamedTuple):
+class Unknown(Struct, frozen=True):
     """Nobody can say whether the effect happened."""
 
     detail: str = ""
@@ -181,11 +184,11 @@ class Unknown(NamedTuple):
 Outcome = Ok | Failed | Unknown
 
 
-class Advance(NamedTuple):
+class Advance(Struct, frozen=True):
     """The run has been born and may begin; also what a program sees between two moves of a fold."""
 
 
-class Arrived(NamedTuple):
+class Arrived(Struct, frozen=True):
     """An effect or a child came to an outcome. `attempts` tells of every try, as JSON."""
 
     key: Key
@@ -195,7 +198,7 @@ class Arrived(NamedTuple):
     tag: str = ""
 
 
-class Answered(NamedTuple):
+class Answered(Struct, frozen=True):
     """Somebody answered a wait. `opened_seq` binds the answer to one opening of a repeated key."""
 
     key: Key
@@ -205,7 +208,7 @@ class Answered(NamedTuple):
     tag: str = ""
 
 
-class Due(NamedTuple):
+class Due(Struct, frozen=True):
     """The time of a wait has come."""
 
     key: Key
@@ -213,35 +216,35 @@ class Due(NamedTuple):
     tag: str = ""
 
 
-class Cancel(NamedTuple):
+class Cancel(Struct, frozen=True):
     """End the run now; nothing of it is dispatched after this."""
 
     reason: str = ""
 
 
-class Expired(NamedTuple):
+class Expired(Struct, frozen=True):
     """The deadline of the run has come: the time that it was, so that a look knows what it has brought."""
 
     at: str
 
 
-class Hold(NamedTuple):
+class Hold(Struct, frozen=True):
     """Ask the program nothing more until `Release`."""
 
     reason: str = ""
 
 
-class Release(NamedTuple):
+class Release(Struct, frozen=True):
     """End a hold."""
 
 
-class Told(NamedTuple):
+class Told(Struct, frozen=True):
     """A word for the program that answers no wait."""
 
     message: Json
 
 
-class Fault(NamedTuple):
+class Fault(Struct, frozen=True):
     """The program cannot go on, through no outcome of its own: a bug, or a definition that is not there."""
 
     code: str
@@ -254,7 +257,7 @@ Event = Advance | Arrived | Answered | Due | Cancel | Expired | Hold | Release |
 # --- a run -------------------------------------------------------------------------------------
 
 
-class Birth(NamedTuple):
+class Birth(Struct, frozen=True):
     """What a run is from its first moment to its last."""
 
     id: RunId
@@ -275,7 +278,7 @@ class Birth(NamedTuple):
     deadline: Deadline | None = None  # no later than that of any run above
 
 
-class Open(NamedTuple):
+class Open(Struct, frozen=True):
     """Something the run has asked for and not yet got: an effect, a wait or a child."""
 
     key: Key
@@ -286,14 +289,14 @@ class Open(NamedTuple):
     review: bool = False  # an effect in doubt: a person says whether it happened
 
 
-class Held(NamedTuple):
+class Held(Struct, frozen=True):
     """A hold: why, and since when."""
 
     reason: str
     at: str
 
 
-class Usage(NamedTuple):
+class Usage(Struct, frozen=True):
     """What a run has used so far."""
 
     effects: int = 0
@@ -305,16 +308,15 @@ class Usage(NamedTuple):
 
     def plus(self, extra: Mapping[str, float]) -> "Usage":
         """Count one more effect, and what it used; names that are unknown or no counts are left out."""
-        effects, llm_calls, tool_calls, tokens_in, tokens_out, cost = self
         if not extra:
-            return Usage(effects + 1, llm_calls, tool_calls, tokens_in, tokens_out, cost)
+            return replace(self, effects=self.effects + 1)
         return Usage(
-            effects + 1,
-            llm_calls + int(_counted(extra, "llm_calls")),
-            tool_calls + int(_counted(extra, "tool_calls")),
-            tokens_in + int(_counted(extra, "tokens_in")),
-            tokens_out + int(_counted(extra, "tokens_out")),
-            cost + float(_counted(extra, "cost")),
+            self.effects + 1,
+            self.llm_calls + int(_counted(extra, "llm_calls")),
+            self.tool_calls + int(_counted(extra, "tool_calls")),
+            self.tokens_in + int(_counted(extra, "tokens_in")),
+            self.tokens_out + int(_counted(extra, "tokens_out")),
+            self.cost + float(_counted(extra, "cost")),
         )
 
 
@@ -324,7 +326,7 @@ def _counted(extra: Mapping[str, Json], name: str) -> float:
     return value if isinstance(value, int | float) and 0 <= value <= INTEGER_MAX else 0
 
 
-class Run(NamedTuple):
+class Run(Struct, frozen=True):
     """One durable execution, as last decided."""
 
     birth: Birth
@@ -368,7 +370,7 @@ class _Gone:
 GONE: Final = _Gone()
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """One numbered record of the ledger, before the store gives it bytes and a hash."""
 
     seq: int
@@ -394,10 +396,10 @@ class Step(NamedTuple):
         self, writes: Mapping[str, Json], path: tuple[str, ...], path_more: int
     ) -> "Step":
         """The same record, carrying what its fold wrote and passed."""
-        return Step._make((*self[:-4], writes, path, path_more, self.events))
+        return replace(self, writes=writes, path=path, path_more=path_more)
 
 
-class Send(NamedTuple):
+class Send(Struct, frozen=True):
     """A message to another run of the same plane. The same `id` is taken once."""
 
     id: str
@@ -407,7 +409,7 @@ class Send(NamedTuple):
     body: Json = None
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True):
     """All that one event changes. `run` is the run as it stands after the commit."""
 
     run: Run

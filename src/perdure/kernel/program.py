@@ -3,28 +3,30 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from perdure.clock import text_of
 from perdure.kernel.model import GONE, Birth, Effect, Event, Held, Note, Start, Wait
 from perdure.kernel.values import Json
 
 
-class Done(NamedTuple):
+class Done(Struct, frozen=True):
     """The run ends well, with this output. `mishap` is a node that failed all the same, and why."""
 
     output: Json
     mishap: tuple[str, str] | None = None
 
 
-class Fail(NamedTuple):
+class Fail(Struct, frozen=True):
     """The run ends badly. `code` is for machines, `detail` for people."""
 
     code: str
     detail: str = ""
 
 
-class Move(NamedTuple):
+class Move(Struct, frozen=True):
     """What a program wants next.
 
     `more` asks to be asked again at once (a pure move). A move without `more`, requests or an

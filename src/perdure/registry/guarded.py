@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 import orjson
+from msgspec.structs import asdict, replace
 
 from perdure.clock import text_of, time_of
 from perdure.ids import BundleSha, RunId, SessionId
@@ -63,7 +64,7 @@ class CameTo(NamedTuple):
 
 def kept_outcome(outcome: Ok | Failed) -> Json:
     """An outcome as a cell or an effect keeps it."""
-    return {"ok": isinstance(outcome, Ok), "outcome": outcome._asdict()}
+    return {"ok": isinstance(outcome, Ok), "outcome": asdict(outcome)}
 
 
 def outcome_of(kept: Json) -> Ok | Failed:
@@ -141,7 +142,7 @@ class Guarded:
             return Move(waits=(_question(effect),))  # it was no answer to this
         told = Arrived(event.key, outcome, tag=tag)
         move = self._held_back(cells, self._program.next(cells, told, moment))
-        return move._replace(writes={**cleared, **move.writes})
+        return replace(move, writes={**cleared, **move.writes})
 
     def _held_back(self, cells: View, move: Move, *, reopens: bool = False) -> Move:
         """The move with each effect performed, taken from the record, or asked about."""
@@ -159,11 +160,11 @@ class Guarded:
                 opened.writes[ASKED + effect.tag] = _told_effect(effect)
                 opened.waits.append(_question(effect))
             else:
-                opened.effects.append(effect._replace(stub=stub))
+                opened.effects.append(replace(effect, stub=stub))
         for start in move.starts:
             self._start(cells, opened, start)
         opened.writes.update({ASKED + tag: GONE for tag in move.withdraw if ASKED + tag in cells})
-        return move._replace(
+        return replace(move,
             writes=opened.writes, effects=tuple(opened.effects), waits=tuple(opened.waits),
             starts=tuple(opened.starts), withdraw=move.withdraw + given_up,
         )  # fmt: skip
@@ -252,12 +253,12 @@ def _told(what: Effect | Wait, children: Mapping[RunId, Start]) -> Json:
 
 
 def _told_effect(effect: Effect) -> Json:
-    return {**effect._replace(stub=None)._asdict(), "effect_class": str(effect.effect_class)}
+    return {**asdict(replace(effect, stub=None)), "effect_class": str(effect.effect_class)}
 
 
 def _told_wait(wait: Wait) -> Json:
     return {
-        **wait._asdict(),
+        **asdict(wait),
         "reason": wait.reason.value,
         "until": None if wait.until is None else text_of(wait.until),
         "choices": None if wait.choices is None else list(wait.choices),

@@ -5,7 +5,9 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from perdure.ids import Key, RunId
 from perdure.kernel.limits import INLINE_BYTES_MAX
@@ -15,7 +17,7 @@ from perdure.kernel.values import Json
 from perdure.stores.runs import Loaded, Receipt
 
 
-class Delivery(NamedTuple):
+class Delivery(Struct, frozen=True):
     """An event on its way to a run, and the inbox message that it came in, if it did."""
 
     event: Event
@@ -98,7 +100,7 @@ class HotRun:
         self.bytes_since += receipt.bytes_written
         if receipt.snapshot_bytes is not None:
             self.snapshot_bytes, self.bytes_since = receipt.snapshot_bytes, receipt.bytes_written
-            run = run._replace(state_bytes=receipt.snapshot_bytes)
+            run = replace(run, state_bytes=receipt.snapshot_bytes)
         self.run = run
 
     @property

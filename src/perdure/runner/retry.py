@@ -1,7 +1,10 @@
 """Whether an effect is tried again, when, and what its outcome is when it is not. Pure."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from perdure.kernel.model import Effect, EffectClass, Failed, Ok, Outcome, Unknown
 from perdure.kernel.values import Json
@@ -10,7 +13,7 @@ from perdure.registry.effects import EffectKind
 REPEATABLE: Final = frozenset({EffectClass.READ, EffectClass.IDEMPOTENT})
 
 
-class Again(NamedTuple):
+class Again(Struct, frozen=True):
     """Try again after `delay_s`. `undo_dispatch`: it is certain that nothing has happened."""
 
     delay_s: float
@@ -76,4 +79,4 @@ def summed(outcome: Outcome, attempts: tuple[Json, ...]) -> Outcome:
         earlier: Mapping[str, float] = attempt.get("usage", {})
         for name, amount in earlier.items():
             usage[name] = usage.get(name, 0) + amount
-    return outcome._replace(usage=usage)
+    return replace(outcome, usage=usage)

@@ -11,6 +11,7 @@ from typing import IO, Final, cast
 from zipfile import ZIP_STORED, ZipFile
 
 import orjson
+from msgspec.structs import asdict, astuple
 
 from perdure.errors import ArtifactNotFound
 from perdure.ids import ArtifactId, BundleSha, RunId
@@ -217,12 +218,12 @@ def _told(header: Header) -> Json:
     birth = header.birth
     return {
         "birth": {
-            **birth._asdict(), "program": list(birth.program), "limits": birth.limits._asdict(),
+            **asdict(birth), "program": list(birth.program), "limits": asdict(birth.limits),
             "forked_from": None if birth.forked_from is None else list(birth.forked_from),
             "guard": None if birth.guard is None else birth.guard.value,
             "deadline": None if birth.deadline is None else list(birth.deadline),
         },
         "version": header.version, "status": header.status.value, "node_id": header.node_id,
         "updated_at": header.updated_at, "seq": header.seq, "error": header.error, "output": header.output,
-        "usage": list(header.usage), "warnings": list(header.warnings),
+        "usage": list(astuple(header.usage)), "warnings": list(header.warnings),
     }  # fmt: skip

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from perdure.clock import text_of
 from perdure.errors import Divergent, DuplicateCommand, Invalid, KeyReused, LimitReached, Unfit
 from perdure.identity.audit import Entry
@@ -165,7 +167,7 @@ async def _stood(
     is_head = seq is None or seq == header.seq
     if is_head and chosen.program == header.birth.program and header.status not in TERMINAL:
         return await _now(runtime, header.birth.id)
-    birth = header.birth._replace(program=chosen.program, workflow_id=chosen.workflow_id)
+    birth = replace(header.birth, program=chosen.program, workflow_id=chosen.workflow_id)
     written = None if chosen.program == header.birth.program else header.birth
     upto = Upto(header.seq if seq is None else seq)
     return _whole(await tell(runtime, birth, upto, written))

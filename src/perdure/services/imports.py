@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, NamedTuple
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import orjson
+from msgspec.structs import replace
 
 from perdure.clock import text_of, time_of
 from perdure.errors import Unfit
@@ -205,7 +206,7 @@ async def take_in(
     new = []
     for one in adopted:
         noted = None if entry is None else entry._replace(at=at, target=one.run.id)
-        new.append(await runtime.plane.runs.adopt(one._replace(entry=noted)))
+        new.append(await runtime.plane.runs.adopt(replace(one, entry=noted)))
     replayed = [await replay(runtime, one.run.id) for one in adopted]
     return [Imported(*pair) for pair in zip(replayed, new, strict=True)]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import orjson
+from msgspec.structs import replace
 
 from perdure.errors import Invalid
 from perdure.ids import RunId
@@ -79,7 +80,7 @@ async def verify(
         found = await _runs_of(runtime, chosen.program, limit)
     replayed = []
     for header in found:
-        birth = header.birth._replace(program=chosen.program, workflow_id=chosen.workflow_id)
+        birth = replace(header.birth, program=chosen.program, workflow_id=chosen.workflow_id)
         told = await tell(runtime, birth, Upto(header.seq), header.birth)
         difference = told.difference or _beyond(told, header)
         replayed.append(Replayed(header.birth.id, told.records, difference))
@@ -102,7 +103,7 @@ async def _runs_of(runtime: RuntimeContext, chosen: ProgramRef, limit: int) -> l
                 found.append(header)
         if page.next is None:
             break
-        query = query._replace(after=page.next)
+        query = replace(query, after=page.next)
     return found[:limit]
 
 

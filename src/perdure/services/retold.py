@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from perdure.clock import time_of
 from perdure.ids import Key
 from perdure.kernel.decide import HELD, decide
@@ -116,7 +118,7 @@ class Retold:
         """
         for at, name, *facts in record.detail.get("events", ()):
             if name == _SIZE:
-                self.run = self.run._replace(state_bytes=facts[0])
+                self.run = replace(self.run, state_bytes=facts[0])
                 continue
             again = self._decided(_EVENTS[name](*facts), time_of(at))
             if not again.decision.applied or again.decision.steps:
@@ -139,9 +141,9 @@ class Retold:
 
     def take_in(self, again: Again) -> None:
         """Stand after what came in, before the program was asked about it."""
-        held = self.run._replace(held=self.run.held or Held("fork", self.run.updated_at))
+        held = replace(self.run, held=self.run.held or Held("fork", self.run.updated_at))
         decision = decide(held, again.event, self.program, self.cells, again.at)
-        self.go_on(decision._replace(run=decision.run._replace(held=self.run.held)))
+        self.go_on(replace(decision, run=replace(decision.run, held=self.run.held)))
 
 
 def event_of(run: Run, record: Recorded) -> Event | None:

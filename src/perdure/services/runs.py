@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 import orjson
+from msgspec.structs import replace
 
 from perdure.bundles.flow import input_pins
 from perdure.clock import text_of
@@ -104,7 +105,7 @@ async def _birth(runtime: RuntimeContext, request: StartRequest) -> tuple[Birth,
     chosen = await checked(runtime, request)
     now, run_id = runtime.clock.now(), RunId(new_id())
     birth = birth_of(request, chosen, run_id, text_of(now), runtime.run_limits)
-    return birth._replace(deadline=deadline_of(request, run_id, now)), cells_of(request)
+    return replace(birth, deadline=deadline_of(request, run_id, now)), cells_of(request)
 
 
 def hash_of(body: Json) -> str:
@@ -140,7 +141,7 @@ async def summary(runtime: RuntimeContext, run_id: RunId) -> Header:
 async def listed(runtime: RuntimeContext, query: RunQuery) -> RunPage:
     """A page of runs, newest first."""
     page = await runtime.plane.runs.list(query)
-    return page._replace(items=await with_terms(runtime, page.items))
+    return replace(page, items=await with_terms(runtime, page.items))
 
 
 async def input_data(runtime: RuntimeContext, run_id: RunId) -> Inputs:

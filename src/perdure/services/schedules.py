@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from perdure.runtimes.context import RuntimeContext
 from perdure.stores.runs import Header
 
@@ -25,7 +27,7 @@ async def with_terms(runtime: RuntimeContext, headers: Sequence[Header]) -> tupl
         return tuple(headers)
     loaded = await runtime.plane.runs.load(ids)
     return tuple(
-        header._replace(schedule=loaded[header.birth.id].cells.get(SPEC))
+        replace(header, schedule=loaded[header.birth.id].cells.get(SPEC))
         if header.birth.id in loaded
         else header
         for header in headers

@@ -1,14 +1,16 @@
 """What the runner needs of the outbox: effects committed and not yet performed."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from perdure.ids import Key, RunId
 from perdure.kernel.model import Effect
 from perdure.kernel.values import Json
 
 
-class Pending(NamedTuple):
+class Pending(Struct, frozen=True):
     """An effect to be performed. `dispatched_at` is set where a `once` effect may have happened."""
 
     run_id: RunId

@@ -1,11 +1,12 @@
 """Records as bytes: encoded once, hashed as encoded, and spliced with their hashes for every reader."""
 
+import struct
 from collections.abc import Mapping
 from hashlib import sha256
-from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
+from msgspec import Struct
 
 from perdure.ids import RunId
 from perdure.kernel.model import GONE, Birth, Step
@@ -14,12 +15,12 @@ from perdure.kernel.values import Json
 GENESIS: Final = bytes(32)  # the hash before the first record
 
 # Lengths as four bytes, before each part of what is hashed: two parts can never pass for two others.
-_PREVIOUS_OWNER: Final = Struct(">I32sI").pack
-_SEQ_BODY: Final = Struct(">IQI").pack
-_DETAIL: Final = Struct(">I").pack
+_PREVIOUS_OWNER: Final = struct.Struct(">I32sI").pack
+_SEQ_BODY: Final = struct.Struct(">IQI").pack
+_DETAIL: Final = struct.Struct(">I").pack
 
 
-class Record(NamedTuple):
+class Record(Struct, frozen=True):
     """One stored step: `body` without its hashes, `detail` beside it, and both hashes (32 bytes each)."""
 
     seq: int
@@ -29,7 +30,7 @@ class Record(NamedTuple):
     hash: bytes
 
 
-class Recorded(NamedTuple):
+class Recorded(Struct, frozen=True):
     """A record as it is read back: its fields, and what stands beside it, with every value in place."""
 
     seq: int
@@ -52,42 +53,42 @@ FIELDS: Final = frozenset({
 
 def body_of(birth: Birth, step: Step) -> dict[str, Json]:
     """The record of `contract`, all fields but the three that are about the record itself."""
-    _, step_id, node_id, status, started_at, ended_at, effect, result, error, attempt, key, *_ = (
-        step
-    )
     return {
         "run_id": birth.id,
-        "step_id": step_id,
-        "node_id": node_id,
-        "status": status,
-        "effect": effect,
-        "result": result,
-        "error": error,
-        "started_at": started_at,
-        "ended_at": ended_at,
+        "step_id": step.step_id,
+        "node_id": step.node_id,
+        "status": step.status,
+        "effect": step.effect,
+        "result": step.result,
+        "error": step.error,
+        "started_at": step.started_at,
+        "ended_at": step.ended_at,
         "actor_id": birth.actor_id,
         "session_id": birth.session_id,
-        "attempt": attempt,
-        "idempotency_key": key,
+        "attempt": step.attempt,
+        "idempotency_key": step.idempotency_key,
     }
+
+
+_SELDOM: Final = ("path_more", "attempts", "by", "events")
 
 
 def detail_of(step: Step) -> dict[str, Json]:
     """What stands beside a record: the net writes, the path, the class and the attempts."""
-    *_, effect_class, attempts, by, writes, path, path_more, events = step
     detail: dict[str, Json] = {}
+    writes = step.writes
     if writes:
         if GONE in writes.values():
             detail["gone"] = [name for name, value in writes.items() if value is GONE]
             writes = {name: value for name, value in writes.items() if value is not GONE}
         detail["writes"] = writes
-    if path:
-        detail["path"] = path
-    if effect_class:
-        detail["class"] = effect_class
-    if path_more or attempts or by or events:
-        told = (("path_more", path_more), ("attempts", attempts), ("by", by), ("events", events))
-        detail.update((name, value) for name, value in told if value)
+    if step.path:
+        detail["path"] = step.path
+    if step.effect_class:
+        detail["class"] = step.effect_class
+    for name in _SELDOM:
+        if value := getattr(step, name):
+            detail[name] = value
     return detail
 
 

@@ -1,7 +1,9 @@
 """What the program needs of durable run storage; `tests/stores/test_runs.py` says what is promised."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from perdure.identity.audit import Entry
 from perdure.ids import RunId
@@ -11,7 +13,7 @@ from perdure.stores.blocked import Blocked
 from perdure.stores.records import Record, Recorded
 
 
-class Loaded(NamedTuple):
+class Loaded(Struct, frozen=True):
     """A run with its cells, as last committed. The dict is the caller's own to keep and change."""
 
     run: Run
@@ -20,14 +22,14 @@ class Loaded(NamedTuple):
     snapshot_bytes: int  # of the last snapshot
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """A birth asked for under a client's own key, so that asking again starts nothing."""
 
     id: str
     body_hash: str
 
 
-class Commit(NamedTuple):
+class Commit(Struct, frozen=True):
     """A decision on its way to the store, with what must be written in the same transaction.
 
     `taken` is the inbox message that the decision answers: it is marked in the same commit, and
@@ -46,7 +48,7 @@ class Commit(NamedTuple):
     entry: Entry | None = None
 
 
-class Receipt(NamedTuple):
+class Receipt(Struct, frozen=True):
     """What a commit wrote: the records as they went down, and the bytes that count to a snapshot."""
 
     records: tuple[Record, ...]
@@ -54,7 +56,7 @@ class Receipt(NamedTuple):
     snapshot_bytes: int | None  # where a snapshot was written
 
 
-class Committed(NamedTuple):
+class Committed(Struct, frozen=True):
     """Told to listeners on the event loop, right after the commit: what happened, and its records."""
 
     decision: Decision
@@ -65,7 +67,7 @@ class Committed(NamedTuple):
 Listener = Callable[[Sequence[Committed]], None]
 
 
-class Header(NamedTuple):
+class Header(Struct, frozen=True):
     """What a list of runs shows of one; kept by the commit, read without the ledger."""
 
     birth: Birth
@@ -84,7 +86,7 @@ class Header(NamedTuple):
     schedule: Json = None  # the terms of a schedule, where somebody looked for them
 
 
-class RunQuery(NamedTuple):
+class RunQuery(Struct, frozen=True):
     """Which runs to list. Times are RFC 3339 text; `after` is the cursor of the page before."""
 
     limit: int = 50
@@ -104,14 +106,14 @@ class RunQuery(NamedTuple):
     only_drafts: bool = False  # and no others
 
 
-class RunPage(NamedTuple):
+class RunPage(Struct, frozen=True):
     """Headers, newest first, and the cursor of the next page where there is one."""
 
     items: tuple[Header, ...]
     next: str | None
 
 
-class Whole(NamedTuple):
+class Whole(Struct, frozen=True):
     """A record as it is stored, and as it reads with every value in place; `light` where some are elsewhere."""
 
     record: Record
@@ -119,7 +121,7 @@ class Whole(NamedTuple):
     light: bool
 
 
-class Adopted(NamedTuple):
+class Adopted(Struct, frozen=True):
     """A run that was lived elsewhere, as it is taken in: what it was born with, and its records.
 
     `run` stands where the ledger ends, and has ended: nothing goes on with it here. What cells and
@@ -132,7 +134,7 @@ class Adopted(NamedTuple):
     entry: Entry | None = None
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True):
     """Whether a ledger is what was written. `bad_seq` is the first record that is not."""
 
     ok: bool

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.features.files import FEATURE
 from perdure.features.files.effects import bytes_of
@@ -69,7 +70,7 @@ async def test_an_artifact_of_the_session_is_read_and_one_of_another_run_is_not(
     read = await do("read_artifact", store, tmp_path, artifact={"$artifact": of_session.id})
     assert isinstance(read, Ok)
     assert (read.result["is_binary"], read.result["binary_base64"]) == (True, "/w==")
-    stranger = RUN._replace(id=RunId("o"), root_id=RunId("o"), session_id=SessionId("o"))
+    stranger = replace(RUN, id=RunId("o"), root_id=RunId("o"), session_id=SessionId("o"))
     refused = await do("read_artifact", store, tmp_path, stranger, artifact=of_session.id)
     assert refused == Failed("not_found", f"the run has no artifact {of_session.id!r}")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.features.files import FEATURE
 from perdure.ids import Key, RunId, StepId
@@ -14,8 +15,8 @@ from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
 ROOT = a_birth()
-CHILD = ROOT._replace(id=RunId("child"), parent_id=ROOT.id)
-OTHER = ROOT._replace(id=RunId("other"), root_id=RunId("other"))
+CHILD = replace(ROOT, id=RunId("child"), parent_id=ROOT.id)
+OTHER = replace(ROOT, id=RunId("other"), root_id=RunId("other"))
 
 
 async def do(kind: str, folder: Path | None, run: Any = ROOT, **payload: Any) -> Outcome:

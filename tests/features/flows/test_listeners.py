@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.features.flows.listeners import LISTENER_KIND, address_of, listened, listener_name
 from perdure.ids import RunId
@@ -141,8 +142,8 @@ def test_it_grows_nothing_from_event_to_event() -> None:
 
 def test_a_listener_counts_as_the_run_that_it_belongs_to() -> None:
     run = a_birth()
-    child = run._replace(
-        id=RunId("child"), parent_id=run.id, program=ProgramRef(LISTENER_KIND, None, "f#n")
+    child = replace(
+        run, id=RunId("child"), parent_id=run.id, program=ProgramRef(LISTENER_KIND, None, "f#n")
     )
     for scope in ("session", "workflow", "run", "global"):
         assert address_of(run, scope, "s", "n") == address_of(child, scope, "s", "n")

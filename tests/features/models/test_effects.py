@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.clock import SystemClock
 from perdure.features.models.effects import Address, Embedded, llm_call_kind, outcome_of
@@ -252,7 +253,7 @@ async def test_a_provider_that_is_not_there_can_be_tried_again(asker: Asker) -> 
 async def test_silence_ends_with_the_effect_s_own_time(asker: Asker) -> None:
     with scripted(Answer(never=True)) as server:
         kind = llm_call_kind(config_for(server), None)
-        effect = a_question()._replace(timeout_s=0.3)
+        effect = replace(a_question(), timeout_s=0.3)
         assert isinstance(await kind.handle(effect, asker.context()), Unknown)
 
 
@@ -316,7 +317,7 @@ async def test_asking_again_harms_nobody_so_a_doubt_is_tried_again(
     ids=["cut", "500", "malformed", "no json"],
 )  # fmt: skip
 async def test_a_flow_that_may_not_ask_twice_is_not_made_to(asker: Asker, answer: Answer) -> None:
-    once = a_question(response_schema={"type": "object"})._replace(effect_class=EffectClass.ONCE)
+    once = replace(a_question(response_schema={"type": "object"}), effect_class=EffectClass.ONCE)
     with scripted(answer) as server:
         kind = llm_call_kind(config_for(server), None)
         outcome = await kind.handle(once, asker.context())

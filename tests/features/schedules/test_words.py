@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.clock import text_of
 from perdure.errors import Conflict, Deprecated, Unfit
@@ -59,7 +60,7 @@ def test_a_schedule_that_runs_once_has_no_interval_to_change() -> None:
 @pytest.mark.parametrize("type", ["trigger_schedule", "backfill_schedule"])
 def test_nothing_runs_while_a_schedule_is_paused(type: str) -> None:
     with pytest.raises(Conflict, match="paused"):
-        told(type, {}, run=RUN._replace(held=Held("lunch", AT)))
+        told(type, {}, run=replace(RUN, held=Held("lunch", AT)))
 
 
 @pytest.mark.parametrize("type", ["trigger_schedule", "backfill_schedule"])

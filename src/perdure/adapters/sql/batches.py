@@ -62,7 +62,7 @@ class Attempt:
         if not isinstance(what, Commit) or self.plan is None:
             return False
         planned, found = self.plan.heads[what.decision.run.id], here.get(what.decision.run.id)
-        return found is not None and planned[:4] == found[:4]  # key, version, number and hash
+        return found is not None and planned.place == found.place
 
 
 class SqlBatches:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 import orjson
+from msgspec.structs import asdict
 
 from perdure.clock import text_of, time_of
 from perdure.ids import Key, RunId, StepId
@@ -65,14 +66,14 @@ def open_wait(key: str, body: bytes) -> Open:
 @lru_cache(LIMITS_KEPT)
 def limits_bytes(limits: Limits) -> bytes:
     """A run's bounds."""
-    return dumps(limits._asdict())
+    return dumps(asdict(limits))
 
 
 @lru_cache(LIMITS_KEPT)
 def limits_of(body: bytes) -> Limits:
     """A run's bounds; one that was not known when the run was born has its default."""
     kept: Mapping[str, int] = loads(body)
-    return Limits(**{name: kept[name] for name in Limits._fields if name in kept})
+    return Limits(**{name: kept[name] for name in Limits.__struct_fields__ if name in kept})
 
 
 def blocked_bytes(blocked: Blocked) -> bytes:

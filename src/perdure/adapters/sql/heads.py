@@ -1,8 +1,9 @@
 """The heads of runs as the writer remembers them, so that a step reads nothing before it writes."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
+from msgspec import Struct
 from sqlalchemy import select
 
 from perdure.adapters.sql.dialect import Session
@@ -13,7 +14,7 @@ from perdure.ids import RunId
 HEADS_MAX: Final = 20_000
 
 
-class Head(NamedTuple):
+class Head(Struct, frozen=True):
     """Where a run's row stands. `plain`: it is known to say that the run only performs effects."""
 
     pk: int
@@ -25,6 +26,11 @@ class Head(NamedTuple):
     snapshot_bytes: int
     whole: bool  # every write is in a record
     plain: bool = False
+
+    @property
+    def place(self) -> tuple[int, int, int, bytes]:
+        """Which record of which run stands last."""
+        return self.pk, self.version, self.seq, self.hash
 
 
 _FIND: Final = Sql(
@@ -50,7 +56,10 @@ class Heads:
     def find(self, session: Session, run_ids: Iterable[RunId]) -> dict[RunId, Head]:
         """Read heads; runs that are not there are left out."""
         rows = session.all(_FIND, ids=list(run_ids))
-        return {row[0]: Head._make((*row[1:8], bool(row[8]), False)) for row in rows}
+        return {
+            run_id: Head(pk, version, seq, digest, since, snapshot_seq, size, bool(whole))
+            for run_id, pk, version, seq, digest, since, snapshot_seq, size, whole in rows
+        }
 
     def keep(self, heads: Mapping[RunId, Head], ended: Iterable[RunId]) -> None:
         """Remember heads as committed, and forget those of runs that have ended."""

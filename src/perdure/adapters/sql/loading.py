@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from msgspec.structs import replace
 from sqlalchemy import bindparam, select
 
 from perdure.adapters.content import Content
@@ -144,7 +145,7 @@ class Loading:
         silent = tuple(beside.get("events", ()))
         run = run_of(row, open_, unrecorded, self.output(row, known), silent)
         if outside > limit:  # what was left on the disk shows as too large, and ends the run
-            run = run._replace(state_bytes=max(run.state_bytes, outside))
+            run = replace(run, state_bytes=max(run.state_bytes, outside))
         return Loaded(run, cells.cells, row["bytes_since"], row["snapshot_bytes"])
 
     def output(self, row: Mapping[str, Any], known: Mapping[str, tuple[str, int]]) -> Json:

@@ -346,10 +346,9 @@ def _moved(
     head: Head, run: Run, head_hash: bytes, counted: int, snapshot_bytes: int | None
 ) -> Head:
     """The head after a commit."""
-    pk, _, head_seq, _, since, seq, size, *_ = head
     if snapshot_bytes is None:
-        since += counted
+        since, seq, size = head.bytes_since + counted, head.snapshot_seq, head.snapshot_bytes
     else:
-        since, seq, size = counted, head_seq, snapshot_bytes
+        since, seq, size = counted, head.seq, snapshot_bytes
     whole, plain = not run.unrecorded, is_plain(run)
-    return Head(pk, run.version, run.seq, head_hash, since, seq, size, whole, plain)
+    return Head(head.pk, run.version, run.seq, head_hash, since, seq, size, whole, plain)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from msgspec.structs import replace
 from sqlalchemy import bindparam, select, update
 
 from perdure.adapters.content import Content
@@ -105,7 +106,7 @@ class SqlRuns:
             (header,) = headers_of(session, [shown])
             places = [it for it in (shown["output_artifact"],) if it is not None]
             known = self._loading.places(session, places)
-            return header._replace(output=self._loading.output(shown, known))
+            return replace(header, output=self._loading.output(shown, known))
 
         return await self._reader.read(read)
 

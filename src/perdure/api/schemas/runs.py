@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
+from msgspec.structs import asdict
 from pydantic import BaseModel, BeforeValidator, Field
 
 from perdure.api.schemas.fields import TEXT_LETTERS_MAX, Body, Id, JsonObject, Seconds, When, Words
@@ -342,7 +343,7 @@ def inputs_of(inputs: Inputs) -> dict[str, Json]:
 
 def verdict_of(run_id: str, verdict: Verdict) -> dict[str, Json]:
     """What checking a ledger came to."""
-    return {"run_id": run_id, **verdict._asdict()}
+    return {"run_id": run_id, **asdict(verdict)}
 
 
 def state_of(run_id: str, seq: int, cells: Mapping[str, Json]) -> dict[str, Json]:

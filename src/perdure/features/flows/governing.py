@@ -7,6 +7,8 @@ and for unknown outcomes of effects that may be repeated; no drawing makes an ef
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from perdure.features.flows.faults import PlanFault
 from perdure.features.flows.model import Node
 from perdure.features.flows.values import MISSING
@@ -37,12 +39,12 @@ def _bound(node: Node, effect: Effect) -> Effect:
     retry = node.config("retry")
     attempts = _number(retry, "attempts", 1, ATTEMPTS_MAX)
     if attempts is not None:
-        effect = effect._replace(attempts_max=int(attempts))
+        effect = replace(effect, attempts_max=int(attempts))
     backoff_s = _number(retry, "backoff_s", 0, BACKOFF_S_MAX)
     if backoff_s is not None:
-        effect = effect._replace(backoff_s=backoff_s)
+        effect = replace(effect, backoff_s=backoff_s)
     timeout_s = _number(node.data, "timeout_s", 0.001, TIMEOUT_S_MAX)
-    return effect if timeout_s is None else effect._replace(timeout_s=timeout_s)
+    return effect if timeout_s is None else replace(effect, timeout_s=timeout_s)
 
 
 def _number(drawn: Json, name: str, least: float, most: float) -> float | None:

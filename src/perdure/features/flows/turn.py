@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from perdure.features.flows.vars import LAST
 from perdure.kernel.model import GONE, Effect, Start, Wait
 from perdure.kernel.program import Done, Fail, Moment, Move, View
@@ -75,15 +77,15 @@ class Turn:
         """Ask for something; the answer comes back to `position`, of several to each one's own tag."""
         match what:
             case Effect():
-                self._effects += (what._replace(tag=position),)
+                self._effects += (replace(what, tag=position),)
             case Wait():
-                self._waits += (what._replace(tag=position),)
+                self._waits += (replace(what, tag=position),)
             case Start():
-                self._starts += (what._replace(tag=position),)
+                self._starts += (replace(what, tag=position),)
             case _:
                 self.put(left_cell(position), len(what))
                 tagged = enumerate(what)
-                self._effects += tuple(it._replace(tag=part_of(position, n)) for n, it in tagged)
+                self._effects += tuple(replace(it, tag=part_of(position, n)) for n, it in tagged)
 
     def move(self) -> Move:
         """The move as it was worked out."""

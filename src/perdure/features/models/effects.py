@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
+from msgspec.structs import replace
 
 from perdure.errors import Unavailable
 from perdure.features.models.announcer import Announcer
@@ -96,8 +97,8 @@ async def _call(
 def _masked(outcome: Outcome, mask: Mask) -> Outcome:
     """The outcome without the key, whatever the provider said."""
     if isinstance(outcome, Ok):
-        return outcome._replace(result=mask.json(outcome.result))
-    return outcome._replace(detail=mask.text(outcome.detail))
+        return replace(outcome, result=mask.json(outcome.result))
+    return replace(outcome, detail=mask.text(outcome.detail))
 
 
 async def _answered(effect: Effect, question: Asked, way: Way, context: EffectContext) -> Outcome:
@@ -225,7 +226,7 @@ def _asked_once(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Failed) and outcome.code == "provider_failed":
         return Unknown(outcome.detail)
     if isinstance(outcome, Failed) and outcome.code in ("provider_bad_answer", STRUCTURE_INVALID):
-        return outcome._replace(retryable=False)
+        return replace(outcome, retryable=False)
     return outcome
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from perdure.bundles.bundle import Bundle
 from perdure.clock import text_of, time_of
 from perdure.features.schedules.calendar import TICK, Plan
@@ -228,7 +230,7 @@ class Turn:
             Start(
                 tag=tag, node_id=TARGET, program=self.home.program, workflow_id=self.home.workflow_id,
                 cells=self._inputs(), payload=payload, session_id=session, identity=tag,
-                limits=schedule.limits._replace(steps_max=self.cells.get(CHILD_STEPS, schedule.limits.steps_max)),
+                limits=replace(schedule.limits, steps_max=self.cells.get(CHILD_STEPS, schedule.limits.steps_max)),
                 deadline=self._deadline(),
             )
         )  # fmt: skip

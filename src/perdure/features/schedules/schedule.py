@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 import orjson
+from msgspec.structs import replace
 
 from perdure.clock import text_of, time_of
 from perdure.errors import Invalid, RunNotFound, Unfit
@@ -99,16 +100,16 @@ async def _birth(
     bundle = await runtime.bundle(ref.bundle)
     spec = spec_of(asked, Target(chosen.workflow_id, bundle.ref, ref.name), now)
     limits = runtime.run_limits
-    birth = birth_of(request, chosen, run_id, text_of(now), limits)._replace(
+    birth = replace(birth_of(request, chosen, run_id, text_of(now), limits),
         workflow_id=f"scheduled:{run_id}", program=ProgramRef(SCHEDULE, ref.bundle, ref.name),
-        limits=limits._replace(steps_max=INTEGER_MAX),
+        limits=replace(limits, steps_max=INTEGER_MAX),
     )  # fmt: skip
     return birth, {**cells_of(request), SPEC: spec, CHILD_STEPS: limits.steps_max}
 
 
 async def listed(runtime: RuntimeContext, query: RunQuery) -> Page:
     """A page of schedules, newest first."""
-    page = await runtime.plane.runs.list(query._replace(program_kind=SCHEDULE))
+    page = await runtime.plane.runs.list(replace(query, program_kind=SCHEDULE))
     loaded = await runtime.plane.runs.load([it.birth.id for it in page.items])
     rows = [_shown(it, loaded[it.birth.id]) for it in page.items if it.birth.id in loaded]
     return Page(rows, page.next)
@@ -128,7 +129,7 @@ async def _loaded(runtime: RuntimeContext, run_id: RunId) -> Loaded:
 
 
 def _shown(header: Header, loaded: Loaded) -> Shown:
-    row = Shown(header._replace(schedule=loaded.cells[SPEC]), loaded.cells, None)
+    row = Shown(replace(header, schedule=loaded.cells[SPEC]), loaded.cells, None)
     if header.status in TERMINAL or CLOSED in loaded.cells:
         return row
     following = _following(loaded, 1)
