@@ -6,7 +6,7 @@ COPY src src
 COPY migrations migrations
 COPY bundles bundles
 RUN python -m venv /opt/perdure \
- && /opt/perdure/bin/pip install --no-cache-dir --disable-pip-version-check '.[local,sandbox,s3]'
+ && /opt/perdure/bin/pip install --no-cache-dir --disable-pip-version-check '.[local,sandbox,s3,pdf]'
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Perdure" \

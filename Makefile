@@ -66,10 +66,10 @@ $(BIN)/python:
 
 $(RUN_STAMP): pyproject.toml | $(BIN)/python
 	@echo "Installing Perdure"
-	@$(PIP) -e '.[local,sandbox]'
+	@$(PIP) -e '.[local,sandbox,pdf]'
 	@touch $@
 
 $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo "Installing Perdure and what its tests need"
-	@$(PIP) -e '.[local,sandbox,s3,dev]'
+	@$(PIP) -e '.[local,sandbox,s3,pdf,dev]'
 	@touch $@ $(RUN_STAMP)

@@ -20,6 +20,7 @@ from perdure.app.doctor import (
     model_file,
     names_known,
     open_files,
+    pdf_pages,
     token_file,
 )
 from perdure.app.findings import Finding, Level
@@ -162,6 +163,18 @@ def test_a_port_that_another_program_has_is_found() -> None:
 def test_a_gateway_that_is_named_has_to_answer() -> None:
     told = found(gateway, url=f"http://127.0.0.1:{unused_port()}")
     assert told.mend == "start it, or correct PERDURE_URL"
+
+
+def test_it_tells_whether_pdfs_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found(pdf_pages) == Finding(Level.OK, "PDF", "is read and written")
+    broken = tmp_path / "broken.ttf"
+    broken.touch()
+    told = found(pdf_pages, pdf_fonts=[broken])
+    assert told.level is Level.WARNING and told.mend == "correct PERDURE_PDF_FONTS"
+    monkeypatch.setattr("perdure.app.doctor.find_spec", lambda _name: None)
+    assert "perdure[pdf]" in found(pdf_pages, pdf_fonts=[broken]).mend
 
 
 def test_it_tells_whether_code_can_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

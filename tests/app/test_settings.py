@@ -202,3 +202,11 @@ def test_every_setting_says_in_a_line_what_it_means(name: str) -> None:
 def test_the_page_of_settings_is_as_they_are() -> None:
     page = REFERENCE / "settings.md"
     assert page.read_text() == settings_page(), "run `python -m tests.support.reference_cli`"
+
+
+def test_a_font_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    font = tmp_path / "a.ttf"
+    with pytest.raises(Invalid):
+        read_settings(pdf_fonts=str(font))
+    font.touch()
+    assert read_settings(pdf_fonts=f"{font}, {font}").pdf_fonts == (font, font)

@@ -208,6 +208,21 @@ def code_sandbox(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "code", why, "pip install 'perdure[sandbox]'")
 
 
+def pdf_pages(settings: Settings) -> Iterator[Finding]:
+    """PDFs can be written here, with the fonts as set: one is."""
+    import anyio
+
+    from perdure.app.features import pdfs_of
+    from perdure.features.files.pdf.pdfs import Refusal
+
+    written = anyio.run(pdfs_of(settings).write, "A page", "")
+    if isinstance(written, Refusal):
+        mend = "correct PERDURE_PDF_FONTS" if find_spec("fpdf") else "pip install 'perdure[pdf]'"
+        yield Finding(Level.WARNING, "PDF", written.detail, mend)
+    else:
+        yield Finding(Level.OK, "PDF", "is read and written")
+
+
 def _sha256(path: Path) -> str:
     digest = sha256()
     with path.open("rb") as file:
@@ -291,6 +306,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     database,
     model_file,
     code_sandbox,
+    pdf_pages,
     clock,
     *hardening.CHECKS,
     lost_keys,

@@ -7,11 +7,14 @@ from typing import Final
 from perdure.adapters.egress import Egress
 from perdure.app.settings import Settings, models_folder, variables
 from perdure.errors import Invalid
-from perdure.features import echo, files, flows, schedules, travel
+from perdure.features import echo, flows, schedules, travel
 from perdure.features.agents.feature import agents_feature
 from perdure.features.code.bounds import CodeBounds
 from perdure.features.code.feature import code_feature
 from perdure.features.code.sandbox.sandbox import Sandbox, sandbox_of
+from perdure.features.files.feature import files_feature
+from perdure.features.files.pdf.bounds import PdfBounds
+from perdure.features.files.pdf.pdfs import Pdfs
 from perdure.features.models.embedded.install import model_path
 from perdure.features.models.embedded.server import EmbeddedServer
 from perdure.features.models.feature import models_feature
@@ -34,7 +37,7 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
         agents_feature(),
         code_feature(code_sandbox_of(settings)),
         echo.FEATURE,
-        files.FEATURE,
+        files_feature(pdfs_of(settings)),
         flows.FEATURE,
         schedules.FEATURE,
         models_feature(config, embedded),
@@ -58,6 +61,11 @@ def code_sandbox_of(settings: Settings) -> Sandbox:
         output_bytes=settings.code_output_bytes, at_once=settings.code_at_once,
     )  # fmt: skip
     return sandbox_of(bounds, settings.data_dir / "code")
+
+
+def pdfs_of(settings: Settings) -> Pdfs:
+    """What reads and writes PDFs, with the fonts as set."""
+    return Pdfs(PdfBounds(), settings.pdf_fonts)
 
 
 def _installed() -> Iterator[Feature]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -171,6 +171,7 @@ class Settings(BaseSettings):
     code_memory_bytes: int = _setting(256 * 1024**2, "memory that it may take", ge=32 * 1024**2)
     code_output_bytes: int = _setting(1024**2, "what it may give back or print, in bytes", ge=1024)
     code_at_once: int = _setting(2, "such pieces run side by side in this process", ge=1)
+    pdf_fonts: Annotated[tuple[FilePath, ...], NoDecode] = _setting((), "TrueType fonts for letters of PDFs that the program's own font lacks, separated by commas", shown="none")  # fmt: skip
     features_off: Annotated[tuple[str, ...], NoDecode] = _setting(
         (), "features to leave out, separated by commas", shown="none"
     )
@@ -242,6 +243,7 @@ class Settings(BaseSettings):
     @field_validator(
         "allowed_origins",
         "features_off",
+        "pdf_fonts",
         "trusted_proxy_addresses",
         "egress_allow",
         "egress_loopback_ports",

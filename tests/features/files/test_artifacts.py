@@ -8,8 +8,10 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from perdure.features.files import FEATURE
 from perdure.features.files.effects import bytes_of
+from perdure.features.files.feature import files_feature
+from perdure.features.files.pdf.bounds import PdfBounds
+from perdure.features.files.pdf.pdfs import Pdfs
 from perdure.ids import Key, RunId, SessionId, StepId
 from perdure.kernel.model import Effect, Failed, Ok, Outcome
 from perdure.registry.effects import EffectContext
@@ -19,6 +21,7 @@ from tests.support.clock import FakeClock
 from tests.support.planes import DATABASES, Store, a_store
 
 pytestmark = pytest.mark.anyio
+FEATURE = files_feature(Pdfs(PdfBounds()))
 RUN = a_birth()
 AT = "2026-01-01T00:00:00.000000+00:00"
 

@@ -6,7 +6,9 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from perdure.features.files import FEATURE
+from perdure.features.files.feature import files_feature
+from perdure.features.files.pdf.bounds import PdfBounds
+from perdure.features.files.pdf.pdfs import Pdfs
 from perdure.ids import Key, RunId, StepId
 from perdure.kernel.model import Effect, Failed, Ok, Outcome
 from perdure.registry.effects import EffectContext
@@ -14,6 +16,7 @@ from tests.support.builders import a_birth
 from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
+FEATURE = files_feature(Pdfs(PdfBounds()))
 ROOT = a_birth()
 CHILD = replace(ROOT, id=RunId("child"), parent_id=ROOT.id)
 OTHER = replace(ROOT, id=RunId("other"), root_id=RunId("other"))

@@ -28,12 +28,12 @@ TYPES: Final[Mapping[str, NodeType]] = {
     "read_pdf": asks(
         Asking("read_pdf", faults=True),
         "file_path page_start page_end max_chars -> content pages processed_pages metadata warnings truncated",
-        "Reads the text of a PDF of the workspace.",
+        "Reads the text of a PDF of the workspace, from `page_start` to `page_end`, both included and counted from 1. `pages` is how many it has, `warnings` what was not read.",
     ),
     "write_pdf": asks(
         Asking("write_pdf", WRITES, faults=True),
         "file_path content title -> bytes sha256 file_path content_type",
-        "Writes a text as a PDF of the workspace.",
+        "Writes a text as a PDF of the workspace, whole or not at all: a line is a paragraph, a form feed begins a page, the title is a heading. What is no text is written as JSON. The same content has the same bytes.",
     ),
     "import_workspace_file": asks(
         Asking("import_workspace_file", WRITES, faults=True),

@@ -1,0 +1,158 @@
+"""What writes a PDF: a process of its own, since a long text takes a processor for many seconds.
+
+It is run by its path and imports nothing of the program. It hears its order as one line of JSON, and
+says one line of JSON; where that names no fault, the PDF comes after it. The same order has the same
+bytes: no time, no chance, and a font that comes with the program.
+"""
+
+import json
+import os
+import sys
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+MARGIN_MM = 20
+LINE_MM = 5.5
+TITLE_MM = 8.5
+SIZE, TITLE_SIZE = 11, 18
+TAB = " " * 4
+NO_TIME = datetime(1980, 1, 1, tzinfo=UTC)  # for the file's identity; it is told to nobody
+RIGHT_TO_LEFT = frozenset({"R", "AL"})
+JOINED = frozenset({"Mn", "Mc"})  # letters that are drawn on or into the one before
+NEWLINES = ("\r\n", "\r", "\v", "\x85", "\u2028", "\u2029")
+
+
+class Fault(Exception):
+    """Why there is no PDF: a code, and a sentence that begins with "it"."""
+
+
+def main() -> None:
+    """Do the one order."""
+    says = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is not what is told
+    told, written = _told(json.loads(sys.stdin.buffer.readline()))
+    says.write(json.dumps(told).encode() + b"\n" + written)
+    says.flush()
+    os._exit(0)
+
+
+def _told(order: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+    try:
+        return {}, _written(order)
+    except Fault as fault:
+        code, detail = fault.args
+    except ImportError:
+        code, detail = (
+            "not_configured",
+            "it cannot be written: what writes PDFs is not installed; pip install 'perdure[pdf]'",
+        )
+    except MemoryError:
+        code, detail = "limit_reached", "it takes more memory to write than is granted"
+    return {"fault": code, "detail": detail}, b""
+
+
+def _written(order: dict[str, Any]) -> bytes:
+    import fpdf  # noqa: PLC0415 - a missing library is a fault to report, not a crash
+    from fpdf.output import OutputProducer  # noqa: PLC0415
+
+    class Undated(OutputProducer):
+        """Says of a PDF when it was made: nothing, since it would be another one each time."""
+
+        def _add_info(self) -> Any:
+            info: Any = super()._add_info()
+            info.creation_date = None
+            return info
+
+    class Paper(fpdf.FPDF):
+        """So many pages, and no more."""
+
+        def add_page(self, *given: Any, **named: Any) -> None:
+            if self.page >= order["pages"]:
+                raise Fault("limit_reached", f"it would have more than {order['pages']} pages")
+            super().add_page(*given, **named)
+
+    paper = Paper(format="A4")
+    title, lines = (
+        _plain(order["title"]).replace("\n", " ").replace("\f", " "),
+        _plain(order["text"]),
+    )
+    _fonts(paper, order["fonts"])
+    _known(paper, title + lines)
+    paper.set_creation_date(NO_TIME)
+    paper.set_margin(MARGIN_MM)
+    paper.set_auto_page_break(True, MARGIN_MM)
+    _drawn(paper, title, lines)
+    return bytes(paper.output(output_producer_class=Undated))
+
+
+def _drawn(paper: Any, title: str, text: str) -> None:
+    """The title as a heading, and under it the text: a line is a paragraph, a form feed a new page."""
+    paper.add_page()
+    if title:
+        paper.set_title(title)
+        paper.set_font("text", size=TITLE_SIZE)
+        _paragraph(paper, title, TITLE_MM)
+        paper.ln(LINE_MM)
+    paper.set_font("text", size=SIZE)
+    for number, page in enumerate(text.split("\f")):
+        if number:
+            paper.add_page()
+        for line in page.split("\n"):
+            if line.strip():
+                _paragraph(paper, line, LINE_MM)
+            else:
+                _gap(paper)
+
+
+def _gap(paper: Any) -> None:
+    """An empty line, which begins no page."""
+    if not paper.will_page_break(LINE_MM):
+        paper.ln(LINE_MM)
+
+
+def _paragraph(paper: Any, line: str, height: float) -> None:
+    """One paragraph, wrapped; letters that join, stack or run from right to left are shaped, which is slow."""
+    directions = [unicodedata.bidirectional(letter) for letter in line]
+    joins = any(unicodedata.category(letter) in JOINED for letter in line)
+    paper.set_text_shaping(joins or not RIGHT_TO_LEFT.isdisjoint(directions))
+    first = next((it for it in directions if it in RIGHT_TO_LEFT or it == "L"), "L")
+    align = "L" if first == "L" else "R"
+    paper.multi_cell(0, height, line, align=align, new_x="LMARGIN", new_y="NEXT")
+
+
+def _plain(text: str) -> str:
+    for newline in NEWLINES:
+        text = text.replace(newline, "\n")
+    return text.replace("\t", TAB)
+
+
+def _fonts(paper: Any, files: list[str]) -> None:
+    """The fonts, of which the first that has a letter draws it."""
+    from fontTools.ttLib import TTLibError  # noqa: PLC0415
+
+    for number, file in enumerate(files):
+        try:
+            paper.add_font(f"more{number}" if number else "text", fname=file)
+        except (TTLibError, OSError, ValueError, LookupError, AssertionError, RuntimeError) as no:
+            why = f"it cannot be written: the font {os.path.basename(file)!r} cannot be used"
+            raise Fault("not_configured", why) from no
+    paper.set_fallback_fonts(
+        [f"more{number}" for number in range(1, len(files))], exact_match=False
+    )
+
+
+def _known(paper: Any, text: str) -> None:
+    """Raise `Fault` for a letter that no font has: nothing is drawn that says something else."""
+    known = set("\n\f").union(*(font.cmap for font in paper.fonts.values()))
+    strange = next(
+        (letter for letter in text if letter not in known and ord(letter) not in known), None
+    )
+    if strange is not None:
+        name = unicodedata.name(strange, "without a name")
+        shown = f"{strange!r} (U+{ord(strange):04X}, {name})"
+        raise Fault("letter_missing", f"it cannot be written: no font has the letter {shown}; PERDURE_PDF_FONTS names more fonts")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
