@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from perdure.api.cookies import CookieNames, checked_value, value_in
 from perdure.api.lockout import Lockout
@@ -22,7 +24,7 @@ FROM_HERE: Final = frozenset({b"same-origin", b"none"})
 Sent = Mapping[bytes, bytes]
 
 
-class Caller(NamedTuple):
+class Caller(Struct, frozen=True):
     """Who asks. `csrf_digest` is there where a browser session says so; `by_cookie` if unasked."""
 
     principal: Principal

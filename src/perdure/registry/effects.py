@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from perdure.clock import Clock
 from perdure.ids import Key, StepId
 from perdure.kernel.model import Birth, Effect, Outcome
@@ -24,7 +26,7 @@ class Delta(NamedTuple):
     text: str
 
 
-class EffectContext(NamedTuple):
+class EffectContext(Struct, frozen=True):
     """All that a handler may use. `key` is the idempotency key to pass on."""
 
     run: Birth

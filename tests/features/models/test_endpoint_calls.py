@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.clock import SystemClock
 from perdure.features.models.settings import ModelsConfig
@@ -40,7 +41,7 @@ class Caller(Asker):
     profiles: Profiles
 
     def context(self) -> EffectContext:
-        return super().context()._replace(endpoints=self.profiles)
+        return replace(super().context(), endpoints=self.profiles)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
 from orjson import JSONEncodeError
 from sqlalchemy import bindparam, select
 
@@ -137,7 +138,7 @@ class SqlBatches:
         self._heads.keep(plan.heads, plan.ended)
         self._probe("after_commit")
         if mailed:
-            answers[0] = answers[0]._replace(mailed=(*answers[0].mailed, *mailed))
+            answers[0] = replace(answers[0], mailed=(*answers[0].mailed, *mailed))
         return answers
 
     def _heads_of(self, commits: Sequence[Commit]) -> dict[RunId, Head]:

@@ -15,6 +15,8 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
+from msgspec import Struct
+
 from perdure.adapters.sql.dialect import Session
 from perdure.errors import GatewayError, Unavailable
 from perdure.ids import RunId
@@ -26,7 +28,7 @@ BATCH_SHARED: Final = 64  # the same where several planes are open
 TURN: Final = 8  # callers that hear in one turn of the loop, where several planes are open
 
 
-class Work(NamedTuple):
+class Work(Struct, frozen=True):
     """Something that a store wants done in a transaction that it may share with others.
 
     `run` reads first, and raises what it has to refuse before it writes anything. It may run twice.
@@ -47,7 +49,7 @@ class Mailed(NamedTuple, Generic[T]):
 Handed = tuple[Any, "asyncio.Future[Any]"]  # a `Commit` or a `Work`, and the future of its caller
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """What came of what was handed in."""
 
     value: Any = None

@@ -8,7 +8,10 @@ anew: if it stands on the stack already, its frame and all above are given up.
 for something, so that what they ask for goes out together. The last one to end returns to the fork.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from perdure.features.flows.faults import BoundReached
 from perdure.features.flows.model import Opened
@@ -32,7 +35,7 @@ from perdure.kernel.values import Json
 FORKS_MAX: Final = 32  # parallels within each other's branches
 
 
-class Place(NamedTuple):
+class Place(Struct, frozen=True):
     """Where a position stands. `via` is the way it came in, where that makes a difference."""
 
     node: str
@@ -50,7 +53,7 @@ def read_place(turn: Turn, position: str) -> Place | None:
 
 def write_place(turn: Turn, position: str, place: Place) -> None:
     """Let the position stand there. What is as usual is not written."""
-    cell = {name: value for name, value in place._asdict().items() if value}
+    cell = {name: value for name, value in asdict(place).items() if value}
     turn.put(place_cell(position), cell)
 
 
@@ -105,7 +108,7 @@ def come_back(turn: Turn, position: str, place: Place) -> tuple[Json, Place]:
     """What a node that begins anew had kept, and where it stands now, its frame off the stack."""
     if not place.back:
         _, depth = enter(turn, position, place, Opened(None))
-        return None, place._replace(depth=depth)
+        return None, replace(place, depth=depth)
     depth = place.depth - 1
     kept = frame_at(turn, position, depth)["frame"]
     leave(turn, position, depth)

@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from perdure.features.flows.values import MISSING, Pins
 from perdure.features.flows.vars import Vars
 from perdure.ids import BundleSha
@@ -35,7 +38,7 @@ OWN: Final = _Ending("OWN")  # the node's output and `success: true`
 LAST_OUTPUT: Final = _Ending("LAST_OUTPUT")  # `success: true` and the last output as `result`
 
 
-class Passed(NamedTuple):
+class Passed(Struct, frozen=True):
     """The node is done. `ending` is the run's output if nothing comes after the node."""
 
     output: Json = MISSING
@@ -46,7 +49,7 @@ class Passed(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-class Asked(NamedTuple):
+class Asked(Struct, frozen=True):
     """The node asks for something and the position waits. `hold` is kept until the answer.
 
     Several effects are under way together, and their answer is the list of their outcomes, each
@@ -57,13 +60,13 @@ class Asked(NamedTuple):
     hold: Json = None
 
 
-class Ended(NamedTuple):
+class Ended(Struct, frozen=True):
     """The node ends the run, wherever it stands."""
 
     output: Json
 
 
-class Into(NamedTuple):
+class Into(Struct, frozen=True):
     """A control node runs a branch, and is returned to when the branch ends. `frame` is kept."""
 
     exit: str
@@ -71,26 +74,26 @@ class Into(NamedTuple):
     output: Json = MISSING
 
 
-class Out(NamedTuple):
+class Out(Struct, frozen=True):
     """A control node is done."""
 
     exit: str
 
 
-class Fork(NamedTuple):
+class Fork(Struct, frozen=True):
     """A control node runs these branches beside each other, and is returned to when all ended."""
 
     exits: tuple[str, ...]
 
 
-class Opened(NamedTuple):
+class Opened(Struct, frozen=True):
     """What a control node begins with. `kept` stays as it is, `frame` changes from pass to pass."""
 
     frame: Json
     kept: Json = MISSING
 
 
-class Visit(NamedTuple):
+class Visit(Struct, frozen=True):
     """All that a node may know while a flow stands at it."""
 
     node: "Node"
@@ -101,7 +104,7 @@ class Visit(NamedTuple):
     kept: Json = None  # by a node that its branch has come back to
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """What a waiting node got, and what it had held. `tag` is its position."""
 
     result: Json
@@ -120,7 +123,7 @@ class About(NamedTuple):
     config: str = ""
 
 
-class Function(NamedTuple):
+class Function(Struct, frozen=True):
     """A node that makes a value of its pins. Pure, unless it is drawn with execution pins.
 
     `shares` says that the result is a part of what was there before, and so weighs nothing.
@@ -133,7 +136,7 @@ class Function(NamedTuple):
     about: About = About()
 
 
-class Exec(NamedTuple):
+class Exec(Struct, frozen=True):
     """A node that stands in the order of execution: it acts, asks, or ends the run.
 
     With `faults` a failure of what it asked for is a fault of the node, as if it had computed it
@@ -149,7 +152,7 @@ class Exec(NamedTuple):
     about: About = About()
 
 
-class Control(NamedTuple):
+class Control(Struct, frozen=True):
     """A node that runs branches in its order. `again` is asked at entry and after every branch."""
 
     begin: Callable[[Visit], Opened]
@@ -166,7 +169,7 @@ Kind = TypeVar("Kind", Function, Exec, Control)
 def described(kind: Kind, pins: str, what: str, config: str = "") -> Kind:
     """The node type with what the reference says of it; `pins` are written as `a b -> result`."""
     takes, _, gives = pins.partition("->")
-    return kind._replace(about=About(tuple(takes.split()), tuple(gives.split()), what, config))
+    return replace(kind, about=About(tuple(takes.split()), tuple(gives.split()), what, config))
 
 
 def of_pins(compute: Callable[[Pins], Json], *, shares: bool = False) -> Function:
@@ -192,7 +195,7 @@ def of_node(compute: Callable[["Node", Pins], Json], *, shares: bool = False) ->
 # --- how nodes hang together -------------------------------------------------------------------
 
 
-class Link(NamedTuple):
+class Link(Struct, frozen=True):
     """Where one pin's value comes from."""
 
     pin: str
@@ -201,7 +204,7 @@ class Link(NamedTuple):
     constant: Json = MISSING
 
 
-class Wiring(NamedTuple):
+class Wiring(Struct, frozen=True):
     """Where all pins of a node get their values when it is entered in one way."""
 
     cone: tuple["Node", ...] = ()  # the pure nodes that must be computed first, in their order

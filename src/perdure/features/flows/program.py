@@ -7,6 +7,8 @@ comes back to the kernel on every pass, and `moves_max` counts nodes. State is i
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from perdure.bundles.bundle import Bundle
 from perdure.errors import Invalid
 from perdure.features.flows import compaction
@@ -184,7 +186,7 @@ class FlowProgram:
         kept: Json = None
         if kind.again is not None:
             kept, place = come_back(turn, position, place)
-        visit = self._visit(turn, position, place, node)._replace(kept=kept)
+        visit = replace(self._visit(turn, position, place, node), kept=kept)
         try:
             step = kind.begin(visit)
         except NodeFault as fault:
@@ -197,7 +199,7 @@ class FlowProgram:
             case Asked(what=what, hold=hold):
                 turn.ask(governed(node, what), position)
                 if hold is not None or kind.again is not None:
-                    write_place(turn, position, place._replace(hold=hold))
+                    write_place(turn, position, replace(place, hold=hold))
                 rest(turn, position)
 
     def _answer(self, turn: Turn, position: str, result: Json) -> None:
@@ -214,7 +216,7 @@ class FlowProgram:
         kept = MISSING if node.kind.again is None else node.kind.again(answer)
         if kept is not MISSING:
             keep(turn, position, place.depth, place, kept)
-            place = place._replace(depth=place.depth + 1)
+            place = replace(place, depth=place.depth + 1)
         self._pass(turn, position, place, node, passed)
         if MESSAGES in passed.writes and turn.end is None:
             compaction.consider(turn, self.flow)
@@ -241,7 +243,7 @@ class FlowProgram:
         else:
             frame, depth = enter(turn, position, place, _opened(control, visit))
         step = control.again(visit, frame, kept_at(turn, position, depth))
-        self._turned(turn, position, place._replace(depth=depth), node, step)
+        self._turned(turn, position, replace(place, depth=depth), node, step)
 
     def _turned(
         self, turn: Turn, position: str, place: Place, node: Node, step: Into | Out | Fork
@@ -249,7 +251,7 @@ class FlowProgram:
         match step:
             case Into(exit=exit, frame=frame, output=output):
                 keep(turn, position, place.depth, place, frame)
-                inside = place._replace(depth=place.depth + 1)
+                inside = replace(place, depth=place.depth + 1)
                 self._pass(turn, position, inside, node, Passed(output, exit))
             case Out(exit=exit):
                 leave(turn, position, place.depth)

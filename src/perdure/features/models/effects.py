@@ -88,8 +88,8 @@ async def _call(
     if isinstance(address, Failed):
         return address
     mask = Mask(address.api_key)
-    hidden = context._replace(
-        publish=lambda delta: context.publish(delta._replace(text=mask.text(delta.text)))
+    hidden = replace(
+        context, publish=lambda delta: context.publish(delta._replace(text=mask.text(delta.text)))
     )
     return _masked(await _answered(effect, question, Way(target, address), hidden), mask)
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from perdure.features.flows.evaluate import computed
 from perdure.features.flows.faults import BoundReached, NodeFault, PlanFault
@@ -151,7 +152,7 @@ def test_a_node_in_the_order_of_execution_asks_or_faults(
         asked: Any = step.what
         for what in asked if type in BATCHES else [asked]:
             _is_json(what.payload)
-        step = kind.finish(visit._replace(pins={}), Answer(answer, step.hold))
+        step = kind.finish(replace(visit, pins={}), Answer(answer, step.hold))
     assert isinstance(step, Passed | Ended)
     _is_json(
         {"output": step.output}

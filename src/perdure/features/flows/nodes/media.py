@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from perdure.features.flows.model import (
     Answer,
     Asked,
@@ -93,7 +95,7 @@ def _transcribed(_visit: Visit, answer: Answer) -> Passed:
     made = _made(answer.result, "transcript_artifact")
     told = as_object(answer.result)
     text = text_of(told.get("text") or told.get("content"))
-    return made._replace(output={"text": text, **as_object(made.output)})
+    return replace(made, output={"text": text, **as_object(made.output)})
 
 
 def _listen(visit: Visit) -> Asked:
