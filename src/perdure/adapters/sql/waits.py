@@ -1,12 +1,12 @@
 """`WaitStore` in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import bindparam, literal_column, select, tuple_
 
 from perdure.adapters.sql.reader import Reader
-from perdure.adapters.sql.statements import Sql
+from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import UNENDED, runs, waits
 from perdure.ids import Key, RunId
 from perdure.stores.waits import DueWait, Overdue
@@ -66,52 +66,39 @@ class SqlWaits:
 
     async def due(self, *, now: str, limit: int, after: DueWait | None = None) -> Sequence[DueWait]:
         """Open waits of runs that are not held whose time has come, earliest first."""
-        if after is None:
-            rows = await self._reader.read(
-                lambda session: session.all(_FIRST_DUE, now=now, limit=limit)
-            )
-        else:
-            rows = await self._reader.read(
-                lambda session: session.all(
-                    _MORE_DUE, now=now, limit=limit, after_due=after.due,
-                    after_run=after.run_id, after_seq=after.opened_seq,
-                )
-            )  # fmt: skip
+        place = after and {
+            "after_due": after.due, "after_run": after.run_id, "after_seq": after.opened_seq,
+        }  # fmt: skip
+        rows = await self._page(_FIRST_DUE, _MORE_DUE, place, now=now, limit=limit)
         return [DueWait(RunId(run_id), Key(key), seq, due) for run_id, key, seq, due in rows]
-
-    async def next_due(self, *, after: str | None = None) -> str | None:
-        """When the earliest open wait of a run that is not held comes due, of those later than `after`."""
-        if after is None:
-            row = await self._reader.read(lambda session: session.first(NEXT_DUE))
-        else:
-            row = await self._reader.read(
-                lambda session: session.first(NEXT_DUE_AFTER, after=after)
-            )
-        return None if row is None else row[0]
 
     async def overdue(
         self, *, now: str, limit: int, after: Overdue | None = None
     ) -> Sequence[Overdue]:
         """Runs that have not ended and whose deadline has come, earliest first."""
-        if after is None:
-            rows = await self._reader.read(
-                lambda session: session.all(_FIRST_OVERDUE, now=now, limit=limit)
-            )
-        else:
-            rows = await self._reader.read(
-                lambda session: session.all(
-                    _MORE_OVERDUE, now=now, limit=limit, after_deadline=after.deadline,
-                    after_run=after.run_id,
-                )
-            )  # fmt: skip
+        place = after and {"after_deadline": after.deadline, "after_run": after.run_id}
+        rows = await self._page(_FIRST_OVERDUE, _MORE_OVERDUE, place, now=now, limit=limit)
         return [Overdue(RunId(run_id), deadline) for run_id, deadline in rows]
+
+    async def next_due(self, *, after: str | None = None) -> str | None:
+        """When the earliest open wait of a run that is not held comes due, of those later than `after`."""
+        return await self._earliest(NEXT_DUE, NEXT_DUE_AFTER, after)
 
     async def next_deadline(self, *, after: str | None = None) -> str | None:
         """The earliest deadline of a run that has not ended, of those later than `after`."""
-        if after is None:
-            row = await self._reader.read(lambda session: session.first(NEXT_DEADLINE))
-        else:
-            row = await self._reader.read(
-                lambda session: session.first(_NEXT_DEADLINE_AFTER, after=after)
-            )
+        return await self._earliest(NEXT_DEADLINE, _NEXT_DEADLINE_AFTER, after)
+
+    async def _page(
+        self, first: Sql, more: Sql, place: Mapping[str, object] | None, **asked: object
+    ) -> list[Row]:
+        """The first page, or the one behind a place."""
+        statement = first if place is None else more
+        return await self._reader.read(
+            lambda session: session.all(statement, **asked, **(place or {}))
+        )
+
+    async def _earliest(self, first: Sql, later: Sql, after: str | None) -> str | None:
+        """The first time of all, or of those later than `after`."""
+        statement, place = (first, {}) if after is None else (later, {"after": after})
+        row = await self._reader.read(lambda session: session.first(statement, **place))
         return None if row is None else row[0]
