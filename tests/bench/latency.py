@@ -7,9 +7,8 @@ from time import perf_counter
 
 import uvloop
 
-from tests.bench.beside_restate import EFFECTS, WARM_UP, Spans
+from tests.bench.beside_restate import AS_IT_COMES, EFFECTS, TUNED, WARM_UP, Spans
 from tests.bench.beside_restate import LATENCY as SECTION
-from tests.bench.beside_restate import NAME as RESTATE
 from tests.bench.figures import Bench, Figure, Unavailable, not_measured
 from tests.bench.gateway import API, AUTHORIZED, flow_id, gateway, installed
 from tests.bench.race import Contestant, done_within
@@ -51,7 +50,7 @@ def contestants(bench: Bench, _dsn: str | None) -> list[Contestant]:
             installed(it.port, EFFECTS)
             return uvloop.run(loaded(it.port, runs, EFFECTS, seconds))[0]
 
-    return [Contestant(NAME, rate, (RESTATE,))]
+    return [Contestant(NAME, rate, (AS_IT_COMES, TUNED))]
 
 
 def measure(bench: Bench) -> list[Figure]:
