@@ -62,6 +62,25 @@ def test_it_cannot_grant_itself_more(tmp_path: Path, what: str) -> None:
     assert soft == hard != -1
 
 
+def test_it_leaves_no_compiled_code_behind(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text("said = 7")
+    ran = run(tmp_path, "import sys\nsys.path.insert(0, '.')\nimport other\nprint(other.said)")
+    assert ran.stdout == "7\n" and not (tmp_path / "__pycache__").exists()
+
+
+def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import time\nprint(1, flush=True)\ntime.sleep(20)\nprint('lived', flush=True)"
+    )
+    command = [sys.executable, "-I", *bound(script, LIMITS)]
+    starts = f"import subprocess\nsubprocess.Popen({command!r}).wait()"
+    with subprocess.Popen([sys.executable, "-c", starts], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None and parent.stdout.readline() == b"1\n"
+        parent.kill()
+        assert parent.stdout.read() == b"", "its end of the pipe is closed, and it said no more"
+
+
 def test_it_goes_behind_the_programs_own_work(tmp_path: Path) -> None:
     assert (
         run(tmp_path, "import os\nprint(os.nice(0), os.sched_getscheduler(0))").stdout == "19 3\n"

@@ -99,23 +99,24 @@ async def test_what_is_written_is_bounded_on_both_sides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "code"),
+    ("source", "codes"),
     [
-        ("raise SystemExit(1)", "pdf_damaged"),
-        ("import os\nos.kill(os.getpid(), 11)", "pdf_damaged"),
+        ("raise SystemExit(1)", ("pdf_damaged", "pdf_failed")),
+        ("import os\nos.kill(os.getpid(), 11)", ("pdf_damaged", "pdf_failed")),
+        ("import os\nos.kill(os.getpid(), 9)", ("pdf_killed", "pdf_killed")),
     ],
 )
-async def test_a_process_that_dies_over_a_pdf_is_the_fault_of_that(
-    source: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_process_that_dies_is_the_fault_of_the_pdf_and_one_that_is_killed_is_not(
+    source: str, codes: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text(source)
     monkeypatch.setattr(pdfs, "READER", script)
     monkeypatch.setattr(pdfs, "WRITER", script)
-    refused = await read(THREE)
-    assert isinstance(refused, Refusal) and refused.code == code
-    failed = await write("a", BOUNDS)
-    assert isinstance(failed, Refusal) and failed.code == "pdf_failed"
+    refused, failed = await read(THREE), await write("a", BOUNDS)
+    assert isinstance(refused, Refusal) and isinstance(failed, Refusal)
+    assert (refused.code, failed.code) == codes
+    assert refused.again is failed.again is (codes[0] == "pdf_killed")
 
 
 async def test_so_many_are_read_at_once_and_the_others_wait(

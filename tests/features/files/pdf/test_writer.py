@@ -95,7 +95,18 @@ async def test_empty_lines_make_no_page() -> None:
     assert texts(await written("")) == [""]
 
 
-@pytest.mark.parametrize("line", ["Ελληνικά, Русский", "a → b ≥ c ✓ ☑ 😀", "„“–…€™½", "e\u0301"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Ελληνικά, Русский",
+        "a → b ≥ c ✓ ☑ 😀",
+        "„“–…€™½",
+        "e\u0301",
+        "✅ ❌ 🚀 💡",
+        "नमस्ते",
+        "ภาษาไทย",
+    ],
+)
 async def test_letters_of_many_scripts_come_back_as_they_were(line: str) -> None:
     assert texts(await written(line)) == [line]
 

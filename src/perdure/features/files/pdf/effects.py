@@ -19,10 +19,10 @@ WAIT_S: Final = 3_600.0  # for a turn as well; how long one PDF may take is boun
 
 
 def pdf_kinds(pdfs: Pdfs) -> Mapping[str, EffectKind]:
-    """How PDFs are read and written by `pdfs`. Either may be repeated and comes to the same."""
+    """How PDFs are read and written by `pdfs`. Either comes to the same again; a killed process is tried once more."""
     return {
-        "read_pdf": EffectKind(_reads(pdfs), timeout_s=WAIT_S, attempts_max=1),
-        "write_pdf": EffectKind(_writes(pdfs), timeout_s=WAIT_S, attempts_max=1),
+        "read_pdf": EffectKind(_reads(pdfs), timeout_s=WAIT_S, attempts_max=2),
+        "write_pdf": EffectKind(_writes(pdfs), timeout_s=WAIT_S, attempts_max=2),
     }
 
 
@@ -90,4 +90,4 @@ def _counts(value: Json) -> bool:
 
 
 def _failed(path: str, refusal: Refusal) -> Failed:
-    return Failed(refusal.code, f"{path[:80]!r}: {refusal.detail}")
+    return Failed(refusal.code, f"{path[:80]!r}: {refusal.detail}", retryable=refusal.again)

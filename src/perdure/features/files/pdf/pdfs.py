@@ -28,6 +28,7 @@ class Refusal(NamedTuple):
 
     code: str
     detail: str
+    again: bool = False  # whether a later try may succeed
 
 
 class Pages(NamedTuple):
@@ -87,6 +88,10 @@ class Pdfs:
             return Refusal(
                 "limit_reached", f"it takes more than {self.bounds.cpu_s} s of a processor"
             )
+        if (
+            heard.status == -signal.SIGKILL
+        ):  # by the system, for want of memory: it may have it again
+            return Refusal("pdf_killed", "it cannot be handled: its process was killed", again=True)
         if heard.status:
             return Refusal(died, f"it cannot be handled: its process ended with {heard.status}")
         report = orjson.loads(heard.said.partition(b"\n")[0])

@@ -40,11 +40,9 @@ class Enough(BaseException):
 
 def main() -> None:
     """Do the one order."""
-    says = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is not what is told
     line, _, content = sys.stdin.buffer.read().partition(b"\n")
-    says.write(json.dumps(_told(json.loads(line), content)).encode())
-    says.flush()
+    sys.stdout.buffer.write(json.dumps(_told(json.loads(line), content)).encode())
+    sys.stdout.buffer.flush()
     os._exit(0)
 
 
@@ -76,7 +74,6 @@ class _Reading:
         logging.getLogger("pypdf").addHandler(self.noted)
         if b"%PDF-" not in content[:HEAD_BYTES]:
             raise Fault("not_pdf", "it is no PDF")
-        pypdf.overwrite_configuration(jbig2dec_binary=None)  # no program is run for a picture
         try:
             self._reader = pypdf.PdfReader(BytesIO(content))
             # Many are encrypted with no password, only to forbid what a reader does not do.

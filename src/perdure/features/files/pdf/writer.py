@@ -2,14 +2,17 @@
 
 It is run by its path and imports nothing of the program. It hears its order as one line of JSON, and
 says one line of JSON; where that names no fault, the PDF comes after it. The same order has the same
-bytes: no time, no chance, and a font that comes with the program.
+bytes: no time, no chance, and fonts that come with the program.
 """
 
 import json
 import os
+import struct
 import sys
 import unicodedata
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 MARGIN_MM = 20
@@ -17,6 +20,7 @@ LINE_MM = 5.5
 TITLE_MM = 8.5
 SIZE, TITLE_SIZE = 11, 18
 TAB = " " * 4
+NOTO = "manimgx_fonts"  # a package that has them as they are published
 NO_TIME = datetime(1980, 1, 1, tzinfo=UTC)  # for the file's identity; it is told to nobody
 RIGHT_TO_LEFT = frozenset({"R", "AL"})
 JOINED = frozenset({"Mn", "Mc"})  # letters that are drawn on or into the one before
@@ -29,11 +33,9 @@ class Fault(Exception):
 
 def main() -> None:
     """Do the one order."""
-    says = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is not what is told
     told, written = _told(json.loads(sys.stdin.buffer.readline()))
-    says.write(json.dumps(told).encode() + b"\n" + written)
-    says.flush()
+    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + written)
+    sys.stdout.buffer.flush()
     os._exit(0)
 
 
@@ -77,8 +79,7 @@ def _written(order: dict[str, Any]) -> bytes:
         _plain(order["title"]).replace("\n", " ").replace("\f", " "),
         _plain(order["text"]),
     )
-    _fonts(paper, order["fonts"])
-    _known(paper, title + lines)
+    _fonts(paper, order["fonts"], title + lines)
     paper.set_creation_date(NO_TIME)
     paper.set_margin(MARGIN_MM)
     paper.set_auto_page_break(True, MARGIN_MM)
@@ -127,31 +128,46 @@ def _plain(text: str) -> str:
     return text.replace("\t", TAB)
 
 
-def _fonts(paper: Any, files: list[str]) -> None:
-    """The fonts, of which the first that has a letter draws it."""
-    from fontTools.ttLib import TTLibError  # noqa: PLC0415
+def _fonts(paper: Any, files: list[str], text: str) -> None:
+    """Take the first font, and of the others those with a letter that the ones before lack.
 
-    for number, file in enumerate(files):
-        try:
-            paper.add_font(f"more{number}" if number else "text", fname=file)
-        except (TTLibError, OSError, ValueError, LookupError, AssertionError, RuntimeError) as no:
-            why = f"it cannot be written: the font {os.path.basename(file)!r} cannot be used"
-            raise Fault("not_configured", why) from no
-    paper.set_fallback_fonts(
-        [f"more{number}" for number in range(1, len(files))], exact_match=False
-    )
-
-
-def _known(paper: Any, text: str) -> None:
-    """Raise `Fault` for a letter that no font has: nothing is drawn that says something else."""
-    known = set("\n\f").union(*(font.cmap for font in paper.fonts.values()))
-    strange = next(
-        (letter for letter in text if letter not in known and ord(letter) not in known), None
-    )
+    Raises `Fault` for a letter that none has: nothing is drawn that says something else.
+    """
+    missing, taken = set(text) - {"\n", "\f"}, list[str]()
+    for number, file in enumerate([*files, *_noto()]):
+        if number >= len(files) and not missing:
+            break
+        known = _letters(file)
+        if number == 0 or not missing.isdisjoint(known):
+            taken.append(f"more{number}" if number else "text")
+            paper.add_font(taken[-1], fname=file)
+            missing -= known
+    paper.set_fallback_fonts(taken[1:], exact_match=False)
+    strange = next((letter for letter in text if letter in missing), None)
     if strange is not None:
-        name = unicodedata.name(strange, "without a name")
-        shown = f"{strange!r} (U+{ord(strange):04X}, {name})"
+        shown = f"{strange!r} (U+{ord(strange):04X}, {unicodedata.name(strange, 'without a name')})"
         raise Fault("letter_missing", f"it cannot be written: no font has the letter {shown}; PERDURE_PDF_FONTS names more fonts")  # fmt: skip
+
+
+def _letters(file: str) -> set[str]:
+    """The letters of a font."""
+    from fontTools.ttLib import TTFont, TTLibError  # noqa: PLC0415
+
+    try:
+        with TTFont(file, lazy=True) as font:
+            return set(map(chr, font.getBestCmap() or ()))
+    except (TTLibError, OSError, ValueError, LookupError, AssertionError, struct.error) as broken:
+        why = f"it cannot be written: the font {os.path.basename(file)!r} cannot be used"
+        raise Fault("not_configured", why) from broken
+
+
+def _noto() -> list[str]:
+    """The fonts of the Noto family that are installed: emoji, and the letters of India, Thailand and others."""
+    found = find_spec(NOTO)
+    if found is None or found.origin is None:
+        return []
+    fonts = Path(found.origin).parent.glob("*.ttf")
+    return sorted(str(it) for it in fonts if "Italic" not in it.name)
 
 
 if __name__ == "__main__":
