@@ -39,12 +39,14 @@ def a_stream(content: bytes, facts: bytes = b"") -> bytes:
     )
 
 
-def a_pdf(*pages: bytes, resources: bytes = b"", more: Sequence[bytes] = (), trailer: bytes = b"") -> bytes:  # fmt: skip
+def a_pdf(
+    *pages: bytes, font: bytes = FONT, resources: bytes = b"", more: Sequence[bytes] = (), trailer: bytes = b""
+) -> bytes:  # fmt: skip
     """A PDF whose pages have these contents. `more` are objects from number 4 on, before the pages."""
     first = 4 + len(more)
     kids = b" ".join(b"%d 0 R" % (first + 2 * it) for it in range(len(pages)))
     tree = b"<</Type/Pages/Count %d/Kids[%b]>>" % (len(pages), kids)
-    objects = [CATALOG, tree, FONT, *more]
+    objects = [CATALOG, tree, font, *more]
     for number, content in enumerate(pages):
         page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Resources<</Font<</F 3 0 R>>%b>>/Contents %d 0 R>>"
         objects += [page % (resources, first + 2 * number + 1), a_stream(content)]

@@ -62,11 +62,6 @@ async def test_letters_are_read_up_to_the_bound_whoever_asks_for_more() -> None:
     assert (await read(THREE, Pages(letters=2), bounds))["content"] == "on"
 
 
-async def test_a_long_text_is_cut_while_it_is_made() -> None:
-    told = await read(a_pdf(says("y" * 900) * 2_000), Pages(letters=1_000), replace(BOUNDS, cpu_s=20))  # fmt: skip
-    assert len(told["content"]) == 1_000 and told["truncated"]
-
-
 async def test_time_of_a_processor_is_granted_up_to_the_bound() -> None:
     assert (await read(THREE, bounds=replace(BOUNDS, cpu_s=5)))["pages"] == 3
     many = a_pdf(*[b"BT /F 12 Tf " + b"1 0 0 1 5 5 Tm (a) Tj " * 50_000] * 20)

@@ -9,7 +9,7 @@ from pypdf import PdfReader, PdfWriter
 
 from perdure.features.files.pdf.pdfs import READER, Pages, Refusal
 from perdure.runtimes.children import asked
-from tests.support.pdfs import CATALOG, a_file, a_pdf, a_stream, a_tree, read, says
+from tests.support.pdfs import CATALOG, FONT, a_file, a_pdf, a_stream, a_tree, read, says
 
 pytestmark = pytest.mark.anyio
 THREE = a_pdf(says("one"), says("two"), says("three"))
@@ -95,11 +95,22 @@ async def test_a_page_without_text_is_told_and_so_is_one_that_cannot_be_read() -
 
 
 async def test_text_that_no_json_may_hold_is_told_without_it() -> None:
-    codes = b"1 beginbfchar\n<41> <D83D>\nendbfchar\n1 beginbfchar\n<42> <0000>\nendbfchar"
-    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 5 0 R>>"
-    page = b"BT /G 12 Tf 5 5 Td (xABy) Tj ET"
-    told = await read(a_pdf(page, resources=b"/Font<</G 4 0 R>>", more=[font, a_stream(codes)]))
-    assert "\x00" not in told["content"] and told["content"].encode()
+    codes = b"2 beginbfchar\n<41> <D83D>\n<42> <0000>\nendbfchar"
+    font = FONT.replace(b">>", b"/ToUnicode 4 0 R>>")
+    told = await read(a_pdf(says("xABCy"), font=font, more=[a_stream(codes)]))
+    assert told["content"] == "x\ufffdCy"
+
+
+async def test_a_text_is_cut_as_it_is_made_and_the_rest_of_the_page_is_not_looked_at() -> None:
+    form = [a_stream(b"/X Do", FORM % 4)]
+    page = a_pdf(says("one"), says("y" * 50) + b"/X Do", resources=b"/XObject<</X 4 0 R>>", more=form)  # fmt: skip
+    cut = await read(page, Pages(letters=20))
+    assert (cut["content"], cut["warnings"]) == (
+        "one\n\n" + "y" * 15,
+        ["the text is cut on page 2"],
+    )
+    whole = await read(page)
+    assert "cyclic" in str(whole["warnings"]), "what the rest of it would have said"
 
 
 @pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])
