@@ -1,6 +1,7 @@
 """A reader gets every record once and in order, whatever it misses, and is never waited for."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 
 import anyio
@@ -14,7 +15,7 @@ from perdure.kernel.model import Birth, Decision, ProgramRef, Run, Status, Step
 from perdure.registry.effects import Delta
 from perdure.runtimes.deltas import RunDelta
 from perdure.services import follow as following
-from perdure.services.follow import Steps, is_last
+from perdure.services.follow import Item, Steps, is_last
 from perdure.stores.records import Record
 from perdure.stores.runs import Commit
 from tests.support.builders import a_birth
@@ -45,14 +46,17 @@ class Writer:
         await self.runs.commit(Commit(born(self.birth, {})))
         return self.birth.id
 
-    async def writes(self, count: int, *, last: bool = False) -> None:
-        """Commit `count` records, each by itself; the last one ends the run if that is wished."""
+    async def writes(
+        self, count: int, *, last: bool = False, then: Status = Status.RUNNING
+    ) -> None:
+        """Commit `count` records, each by itself; the last one ends the run, or leaves it as wished."""
         for index in range(count):
             ends = last and index == count - 1
             seq = self.run.seq + 1
             step = Step(seq, StepId(f"s{seq}"), "node", "completed", AT, AT, result=seq,
                         idempotency_key=LAST_KEY if ends else Key(f"k{seq}"))  # fmt: skip
-            status = Status.COMPLETED if ends else Status.RUNNING
+            status = Status.RUNNING if index < count - 1 else then
+            status = Status.COMPLETED if ends else status
             after = replace(
                 self.run, version=self.run.version + 1, seq=seq, status=status, ready=False
             )
@@ -65,6 +69,11 @@ async def taken(steps: Steps) -> list[int]:
     """The numbers of every record until the steps end."""
     with anyio.fail_after(30):
         return [item.seq async for items in steps for item in items if isinstance(item, Record)]
+
+
+def shown(items: Sequence[Item]) -> list[int | str]:
+    """The numbers of records and the texts of deltas."""
+    return [it.seq if isinstance(it, Record) else it.delta.text for it in items]
 
 
 async def test_what_was_written_before_comes_first_and_then_what_is_written(still: Gateway) -> None:
@@ -153,8 +162,7 @@ async def test_deltas_come_between_the_records_around_them(still: Gateway) -> No
         deltas.publish((run_id,), StepId("s"), 1, Delta(3, "text", "lo"))
         await writer.writes(1, last=True)
         items = await anext(steps)
-    shown = [it.seq if isinstance(it, Record) else it.delta.text for it in items]
-    assert shown == [1, "Hel", "lo", 2]
+    assert shown(items) == [1, "Hel", "lo", 2]
 
 
 async def test_who_did_not_ask_gets_no_deltas(still: Gateway) -> None:
@@ -167,13 +175,110 @@ async def test_who_did_not_ask_gets_no_deltas(still: Gateway) -> None:
         assert not any(isinstance(item, RunDelta) for item in await anext(steps))
 
 
+# --- the pace --------------------------------------------------------------------------------------
+
+
+async def handed(steps: Awaitable[list[Item]]) -> list[int | str]:
+    """What a reader is handed that waits."""
+    with anyio.fail_after(30):
+        return shown(await steps)
+
+
+@pytest.fixture
+async def paused(
+    still: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Writer, Steps]]:
+    """A reader that was just handed a record, and has a pause before it that does not end by itself."""
+    monkeypatch.setattr(following, "PACE_S", 3_600)
+    writer = Writer(still)
+    run_id = await writer.born()
+    async with Steps(still.runtime, run_id, 0, deltas=True) as steps:
+        await steps.begin()
+        await writer.writes(1)
+        assert await handed(anext(steps)) == [1], "a quiet reader is told at once"
+        yield writer, steps
+
+
+async def test_while_a_run_moves_what_follows_is_joined(paused: tuple[Writer, Steps]) -> None:
+    writer, steps = paused
+    reading = asyncio.ensure_future(anext(steps))
+    await writer.writes(2)
+    deltas = steps._runtime.deltas
+    deltas.publish((steps.run_id,), StepId("s"), 1, Delta(0, "text", "Hel"))
+    await writer.writes(1)
+    await anyio.wait_all_tasks_blocked()
+    assert not reading.done()
+    steps._end_pause()
+    assert await handed(reading) == [2, 3, "Hel", 4]
+
+
+@pytest.mark.parametrize("status", [Status.WAITING, Status.COMPLETED])
+async def test_where_a_run_comes_to_rest_its_reader_is_told_at_once(
+    paused: tuple[Writer, Steps], status: Status
+) -> None:
+    writer, steps = paused
+    reading = asyncio.ensure_future(anext(steps))
+    await writer.writes(3, last=status is Status.COMPLETED, then=status)
+    assert await handed(reading) == [2, 3, 4]
+    assert steps.ended is (status is Status.COMPLETED)
+
+
+async def test_a_rest_is_over_once_it_was_told(paused: tuple[Writer, Steps]) -> None:
+    writer, steps = paused
+    await writer.writes(1, then=Status.WAITING)
+    assert await handed(anext(steps)) == [2]
+    reading = asyncio.ensure_future(anext(steps))
+    steps._runtime.deltas.publish((steps.run_id,), StepId("s"), 1, Delta(0, "text", "Hel"))
+    await anyio.wait_all_tasks_blocked()
+    assert not reading.done()
+    await writer.writes(1)
+    await anyio.wait_all_tasks_blocked()
+    assert not reading.done()
+    await writer.writes(1, last=True)
+    assert await handed(reading) == ["Hel", 3, 4]
+
+
+async def test_a_reader_that_fell_behind_makes_no_pause(
+    paused: tuple[Writer, Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, steps = paused
+    monkeypatch.setattr(following, "WAITING_MAX", 3)
+    reading = asyncio.ensure_future(anext(steps))
+    await writer.writes(4)
+    assert await handed(reading) == [2, 3, 4, 5]
+
+
+async def test_a_pause_does_not_hold_up_whoever_nudges(paused: tuple[Writer, Steps]) -> None:
+    writer, steps = paused
+    reading = asyncio.ensure_future(anext(steps))
+    await writer.writes(1)
+    steps.nudge()
+    assert await handed(reading) == []
+    assert steps.cursor == 1
+
+
+async def test_a_reader_that_stops_waiting_is_woken_no_more(paused: tuple[Writer, Steps]) -> None:
+    writer, steps = paused
+    reading = asyncio.ensure_future(anext(steps))
+    await anyio.wait_all_tasks_blocked()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await writer.writes(1, last=True)
+    assert await taken(steps) == [2]
+
+
 async def test_a_closed_reader_is_told_nothing(still: Gateway) -> None:
     writer = Writer(still)
     run_id = await writer.born()
     steps = Steps(still.runtime, run_id, 0, deltas=True)
     await steps.begin()
+    await writer.writes(1)
+    await anext(steps)
     steps.close()
     steps.close()
+    assert steps._pause is not None
+    assert steps._pause.cancelled()
     await writer.writes(1)
     assert not steps._waiting
     assert not still.runtime.hub._by_run

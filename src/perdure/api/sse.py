@@ -9,16 +9,16 @@
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
 
-import anyio
 import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from perdure.api.collaborators import Closing
+from perdure.api.origins import Headers
 from perdure.errors import GatewayError
 from perdure.registry.effects import Delta
 from perdure.runtimes.deltas import RunDelta
@@ -26,12 +26,11 @@ from perdure.services.follow import Item, Steps
 from perdure.stores.records import Record, wire_of
 
 KEEP_ALIVE: Final = b": keep-alive\n\n"
-MEDIA_TYPE: Final = "text/event-stream; charset=utf-8"
-HEADERS: Final = {
-    "cache-control": "no-store",
-    "x-accel-buffering": "no",
-    "content-type": MEDIA_TYPE,
-}
+HEADERS: Final[Headers] = [
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+]
 LATE: Final = 0.25  # of the time between two looks at a credential, until somebody else looks
 CLOSE_S: Final = 0.5  # for a reader to take what was sent, when the server closes
 FRAMES_BYTES_MAX: Final = 8 * 1024 * 1024  # kept of frames that other readers may want too
@@ -41,23 +40,24 @@ MaySend = Callable[[int], bool]  # counts what was sent; whether the stream goes
 
 
 class Frames:
-    """The frames of records, each made once for all readers, the oldest forgotten first."""
+    """The frames of records, each made once for all readers; all are forgotten where they are too much."""
 
     def __init__(self, bytes_max: int = FRAMES_BYTES_MAX) -> None:
         """Keep up to `bytes_max` of them."""
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._kept: dict[bytes, bytes] = {}
 
     def of(self, record: Record) -> bytes:
         """The frame of a record."""
         frame = self._kept.get(record.hash)
         if frame is None:
             frame = frame_of(record)
-            self._kept[record.hash] = frame
             self._bytes += len(frame)
-            while self._bytes > self._bytes_max:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
+            if self._bytes > self._bytes_max:
+                self._kept.clear()
+                self._bytes = len(frame)
+            self._kept[record.hash] = frame
         return frame
 
 
@@ -85,15 +85,16 @@ def done_frame_of(run_id: str, cursor: int) -> bytes:
     )  # fmt: skip
 
 
-def joined(deltas: Iterable[RunDelta]) -> list[RunDelta]:
-    """The same deltas in fewer pieces: each joined to the one before where it goes on from there."""
-    fewer: list[RunDelta] = []
-    for told in deltas:
-        if fewer and _goes_on(fewer[-1], told):
-            offset, kind, text = fewer[-1].delta
-            fewer[-1] = fewer[-1]._replace(delta=Delta(offset, kind, text + told.delta.text))
+def joined(items: Iterable[Item]) -> list[Item]:
+    """The same with fewer deltas: each is joined to the one right before where it goes on from there."""
+    fewer: list[Item] = []
+    for item in items:
+        before = fewer[-1] if fewer else None
+        if isinstance(item, RunDelta) and isinstance(before, RunDelta) and _goes_on(before, item):
+            offset, kind, text = before.delta
+            fewer[-1] = before._replace(delta=Delta(offset, kind, text + item.delta.text))
         else:
-            fewer.append(told)
+            fewer.append(item)
     return fewer
 
 
@@ -139,18 +140,21 @@ class EventStream(Response):
 class _Pulse:
     """Makes a waiting reader look up when nothing was sent for a while, and tells it why.
 
-    Where it does not look up, because its other end takes nothing, `overdue` is called in its place.
+    Where it does not look up, because its other end takes nothing, `look` looks in its place.
     The timer is set anew only when it has come due, so that what is sent in between costs nothing.
     """
 
     def __init__(
-        self, nudge: Callable[[], None], overdue: Callable[[], object], heartbeat_s: float, recheck_s: float
+        self, nudge: Callable[[], None], look: Callable[[], Coroutine[Any, Any, None]], heartbeat_s: float,
+        recheck_s: float,
     ) -> None:  # fmt: skip
-        self._nudge, self._overdue = nudge, overdue
+        self._nudge, self._look = nudge, look
         self._heartbeat_s, self._recheck_s = heartbeat_s, recheck_s
-        self._time = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
         self._sent_at = self._checked_at = self._time()
-        self._timer = self._armed(min(heartbeat_s, recheck_s))
+        self._looking: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(min(heartbeat_s, recheck_s), self._due)
 
     def sent(self) -> None:
         """Note that something was sent just now."""
@@ -170,108 +174,120 @@ class _Pulse:
     def stop(self) -> None:
         """Beat no more."""
         self._timer.cancel()
-
-    def _armed(self, after_s: float) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(after_s, self._due)
+        if self._looking is not None:
+            self._looking.cancel()
 
     def _due(self) -> None:
         now = self._time()
         if now - self._checked_at >= self._recheck_s * (1 + LATE):
             self._checked_at = now
-            self._overdue()
+            self._look_unless_looking()
         until_quiet = self._sent_at + self._heartbeat_s - now
         until_check = self._checked_at + self._recheck_s - now
         if min(until_quiet, until_check) <= 0:
             self._nudge()
-        self._timer = self._armed(min(
+        after_s = min(
             until_quiet if until_quiet > 0 else self._heartbeat_s,
             until_check if until_check > 0 else self._recheck_s * LATE,
-        ))  # fmt: skip
+        )
+        self._timer = self._loop.call_later(after_s, self._due)
+
+    def _look_unless_looking(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = self._loop.create_task(self._look())
 
 
 class _EventStream(Response):
     """The response that a stream is. It ends by itself, with its reader, or with the server."""
 
     def __init__(self, steps: Steps, terms: Terms, heartbeat_s: float) -> None:
-        super().__init__(headers=HEADERS)
-        del self.headers["content-length"]  # nobody knows it
+        super().__init__()
         self._steps, self._terms, self._heartbeat_s = steps, terms, heartbeat_s
+        self._stay = asyncio.timeout(None)
+        self._leaving = False
+
+    def init_headers(self, _headers: Mapping[str, str] | None = None) -> None:
+        """Say what a stream is, and no length: nobody knows it."""
+        self.raw_headers = [*HEADERS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send, and meanwhile listen for the reader to go and the server to close."""
-        terms = self._terms
-        async with self._steps, anyio.create_task_group() as group:
-            leave = group.cancel_scope.cancel
-            pulse = _Pulse(
-                self._steps.nudge, lambda: group.start_soon(self._look, leave),
-                self._heartbeat_s, terms.recheck_s,
-            )  # fmt: skip
-            stop = terms.closing.listen(lambda: self._close(leave))
-            try:
-                group.start_soon(_until_gone, receive, leave)
+        pulse = _Pulse(self._steps.nudge, self._look, self._heartbeat_s, self._terms.recheck_s)
+        old = asyncio.get_running_loop().call_later(self._terms.lifetime_s, self._leave)
+        stop = self._terms.closing.listen(self._leave)
+        listening = asyncio.create_task(self._until_gone(receive))
+        try:
+            async with self._steps, self._stay:
                 await send(
                     {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
                 )
-                last = b""
-                with anyio.move_on_after(terms.lifetime_s):
-                    last = await self._send_all(send, pulse)
+                last = await self._send_all(send, pulse)
                 await send({"type": "http.response.body", "body": last, "more_body": False})
-                leave()
-            finally:
-                pulse.stop()
-                stop()
+        except TimeoutError:
+            if not self._stay.expired():
+                raise
+        finally:
+            self._leaving = True
+            listening.cancel()
+            old.cancel()
+            pulse.stop()
+            stop()
 
-    async def _look(self, leave: Callable[[], None]) -> None:
-        """Leave at once a reader that takes nothing, when its credential is good no more."""
+    def _leave(self, patience_s: float = CLOSE_S) -> None:
+        """End between two frames; after a while by force, since the reader may take none."""
+        if not self._leaving:
+            self._leaving = True
+            self._steps.nudge()
+            self._stay.reschedule(asyncio.get_running_loop().time() + patience_s)
+
+    async def _until_gone(self, receive: Receive) -> None:
+        """Leave when the reader has gone, or sends more than a request may."""
+        with suppress(GatewayError):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        self._leave()
+
+    async def _look(self) -> None:
+        """Leave a reader that takes nothing, when its credential is good no more."""
         try:
             good = await self._terms.still_good()
         except GatewayError:
             good = False  # nobody can say, and the reader comes again
         if not good:
-            leave()
-
-    def _close(self, leave: Callable[[], None]) -> None:
-        """End between two frames; without delay where the reader takes none."""
-        self._steps.nudge()
-        asyncio.get_running_loop().call_later(CLOSE_S, leave)
+            self._leave(0)
 
     async def _send_all(self, send: Send, pulse: _Pulse) -> bytes:
-        """Send what comes; the frame that is left to be sent as the last."""
+        """Send what comes; what is left to be sent as the last."""
+        steps, chunk = self._steps, b""
         try:
-            async for items in self._steps:
+            async for items in steps:
                 if await self._is_over(pulse):
                     return b""
-                if items or pulse.is_quiet():
-                    chunk = self._chunk(items) if items else KEEP_ALIVE
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    pulse.sent()
-                    if not self._terms.may_send(len(chunk)):
-                        return b""  # the reader comes again, and is told when
+                if not (items or pulse.is_quiet()):
+                    continue
+                chunk = self._chunk(items) if items else KEEP_ALIVE
+                may_send = self._terms.may_send(len(chunk))
+                if steps.ended:
+                    return chunk + done_frame_of(steps.run_id, steps.cursor)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                pulse.sent()
+                if not may_send:
+                    return b""  # the reader comes again, and is told when
         except GatewayError:
             return b""  # the run is not there any more, or its store is not: the reader comes again
-        return done_frame_of(self._steps.run_id, self._steps.cursor)
+        return done_frame_of(steps.run_id, steps.cursor)
 
     async def _is_over(self, pulse: _Pulse) -> bool:
         terms = self._terms
-        return terms.closing.said or (pulse.is_unchecked() and not await terms.still_good())
+        return (
+            self._leaving
+            or terms.closing.said
+            or (pulse.is_unchecked() and not await terms.still_good())
+        )
 
     def _chunk(self, items: Sequence[Item]) -> bytes:
         """All that there is to send by now, as one piece."""
-        frames: list[bytes] = []
-        deltas: list[RunDelta] = []
-        for item in items:
-            if isinstance(item, Record):
-                frames += map(delta_frame_of, joined(deltas))
-                deltas.clear()
-                frames.append(self._terms.frames.of(item))
-            else:
-                deltas.append(item)
-        frames += map(delta_frame_of, joined(deltas))
-        return b"".join(frames)
-
-
-async def _until_gone(receive: Receive, leave: Callable[[], None]) -> None:
-    """Leave when the reader has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    leave()
+        of = self._terms.frames.of
+        return b"".join(
+            of(item) if isinstance(item, Record) else delta_frame_of(item) for item in joined(items)
+        )

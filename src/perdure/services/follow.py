@@ -3,17 +3,19 @@
 The reader listens before it reads, so that nothing falls between. What it has not taken yet is
 bounded: a reader that is too slow is marked behind, forgets what was handed to it, and reads
 pages of the ledger until it has caught up.
+
+A reader of a quiet run is told at once. While the run moves, what follows is joined and handed
+over once every `PACE_S`; where the run comes to rest, at once again: it waits for somebody, or has ended.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-import anyio
-
 from perdure.ids import RunId
-from perdure.kernel.model import TERMINAL
+from perdure.kernel.model import TERMINAL, Status
 from perdure.runtimes.context import RuntimeContext
 from perdure.runtimes.deltas import RunDelta
 from perdure.stores.records import Record
@@ -22,6 +24,7 @@ from perdure.stores.runs import Committed
 PAGE: Final = 500  # records read at a time while catching up
 WAITING_MAX: Final = 512  # records and deltas handed over and not yet taken
 WAITING_BYTES_MAX: Final = 1024 * 1024  # of them all
+PACE_S: Final = 0.08  # between two times that a reader is handed what comes, while the run moves
 LOOK_AGAIN_S: Final = 10.0  # hints may be lost: without one, the store is asked this often
 
 Item = Record | RunDelta
@@ -51,7 +54,10 @@ class Steps:
         self._nudged = False
         self._end: int | None = None
         self._looked_at = runtime.clock.monotonic()
-        self._changed = anyio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._told: asyncio.Future[None] | None = None  # what a reader waits for that has nothing
+        self._pause: asyncio.TimerHandle | None = None  # since something was handed over
+        self._rests = False
         self._stops: list[Callable[[], None]] = [runtime.hub.listen(run_id, self._heard)]
 
     async def begin(self) -> None:
@@ -68,7 +74,11 @@ class Steps:
     def nudge(self) -> None:
         """Make a waiting reader look up."""
         self._nudged = True
-        self._changed.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._told is not None and not self._told.done():
+            self._told.set_result(None)
 
     def _heard(self, commits: Sequence[Committed]) -> None:
         """Take what a commit wrote; a hint alone says that the store has more."""
@@ -76,16 +86,33 @@ class Steps:
             self._behind = self._ask_head = True
         for committed in commits:
             run = committed.decision.run
+            self._rests = run.status is not Status.RUNNING
             if run.status in TERMINAL:
                 self._end = run.seq
             if not self._behind:
                 for record in committed.records:
                     self._take(record, len(record.body) + len(record.detail))
-        self._changed.set()
+        if self._is_due():
+            self._wake()
 
     def _heard_delta(self, delta: RunDelta) -> None:
         self._take(delta, len(delta.delta.text))
-        self._changed.set()
+        if self._is_due():
+            self._wake()
+
+    def _is_due(self) -> bool:
+        """Whether what waits is handed over now, and not at the end of the pause."""
+        return self._pause is None or self._rests or self._behind
+
+    def _begin_pause(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = self._loop.call_later(PACE_S, self._end_pause)
+
+    def _end_pause(self) -> None:
+        self._pause = None
+        if self._waiting:
+            self._wake()
 
     def _take(self, item: Item, size: int) -> None:
         if self._behind:
@@ -102,21 +129,27 @@ class Steps:
 
     # --- what goes out -------------------------------------------------------------------------
 
+    @property
+    def ended(self) -> bool:
+        """Whether the run has ended and its last record was handed over."""
+        return self._end is not None and self.cursor >= self._end
+
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> list[Item]:
         while True:
-            if items := await self._next():
+            if self._is_due() and (items := await self._next()):
+                self._begin_pause()
                 return items
-            if self._end is not None and self.cursor >= self._end:
+            if self.ended:
                 raise StopAsyncIteration
-            if self._behind or self._waiting:
+            if self._behind or (self._waiting and self._is_due()):
                 continue
             if self._nudged:
                 return self._look_up()
-            self._changed = anyio.Event()
-            await self._changed.wait()
+            self._told = self._loop.create_future()
+            await self._told
 
     async def _next(self) -> list[Item]:
         if self._first:
@@ -127,6 +160,7 @@ class Steps:
         items = [item for item in self._waiting if self._is_next(item)]
         self._waiting.clear()
         self._waiting_bytes = 0
+        self._rests = False
         return items
 
     def _is_next(self, item: Item) -> bool:
@@ -175,6 +209,8 @@ class Steps:
 
     def close(self) -> None:
         """Listen no longer. Twice is as good as once."""
+        if self._pause is not None:
+            self._pause.cancel()
         while self._stops:
             self._stops.pop()()
 
