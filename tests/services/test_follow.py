@@ -76,6 +76,12 @@ def shown(items: Sequence[Item]) -> list[int | str]:
     return [it.seq if isinstance(it, Record) else it.delta.text for it in items]
 
 
+async def handed(steps: Awaitable[list[Item]]) -> list[int | str]:
+    """What a reader is handed that waits."""
+    with anyio.fail_after(30):
+        return shown(await steps)
+
+
 async def test_what_was_written_before_comes_first_and_then_what_is_written(still: Gateway) -> None:
     writer = Writer(still)
     run_id = await writer.born()
@@ -85,6 +91,21 @@ async def test_what_was_written_before_comes_first_and_then_what_is_written(stil
         assert [item.seq for item in await anext(steps) if isinstance(item, Record)] == [1, 2, 3]
         await writer.writes(2, last=True)
         assert await taken(steps) == [4, 5]
+
+
+async def test_of_a_run_that_has_not_moved_the_store_is_asked_nothing(
+    still: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(still)
+    run_id = await writer.born()
+    for name in ("ledger", "header"):
+        monkeypatch.setattr(still.runtime.plane.runs, name, None)
+    async with Steps(still.runtime, run_id, 0, deltas=True) as steps:
+        await steps.begin()
+        still.runtime.deltas.publish((run_id,), StepId("s"), 1, Delta(0, "text", "Hel"))
+        assert await handed(anext(steps)) == ["Hel"]
+        await writer.writes(2, last=True)
+        assert await taken(steps) == [1, 2]
 
 
 async def test_a_reader_goes_on_after_its_cursor(still: Gateway) -> None:
@@ -176,12 +197,6 @@ async def test_who_did_not_ask_gets_no_deltas(still: Gateway) -> None:
 
 
 # --- the pace --------------------------------------------------------------------------------------
-
-
-async def handed(steps: Awaitable[list[Item]]) -> list[int | str]:
-    """What a reader is handed that waits."""
-    with anyio.fail_after(30):
-        return shown(await steps)
 
 
 @pytest.fixture

@@ -63,8 +63,12 @@ class Steps:
     async def begin(self) -> None:
         """Read the first page, so that a run that is not there is told before anything is sent.
 
-        Raises `RunNotFound`.
+        Of a run that was born just now there is none. Raises `RunNotFound`.
         """
+        if self._runtime.hub.is_unmoved(self.run_id):
+            self._behind = False
+            self._hear_deltas()
+            return
         self._first = await self._read()
         if not self._first:
             await self._ask()
@@ -187,10 +191,14 @@ class Steps:
             self._fall_behind()
         elif ask_head:
             await self._ask()
-        if self._wants_deltas and not self._behind:
+        if not self._behind:
+            self._hear_deltas()
+        return list(records)
+
+    def _hear_deltas(self) -> None:
+        if self._wants_deltas:
             self._wants_deltas = False
             self._stops.append(self._runtime.deltas.listen(self.run_id, self._heard_delta))
-        return list(records)
 
     async def _ask(self) -> None:
         """Ask the store where the run stands, since no commit told it."""
