@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
+from perdure.features.files.pdf import pdfs
 from perdure.features.files.pdf.effects import COUNT_MAX, pdf_kinds
 from perdure.features.files.pdf.pdfs import Pdfs
 from perdure.features.files.workspace import FILE_BYTES_MAX, Workspace
@@ -104,6 +105,18 @@ async def test_a_file_that_is_too_long_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / RUN.root_id / "a.pdf").write_bytes(b"x" * (FILE_BYTES_MAX + 1))
     failed = await do("read_pdf", tmp_path, file_path="a.pdf")
     assert failed == Failed("not_found", f"'a.pdf' has more than {FILE_BYTES_MAX} bytes")
+
+
+async def test_a_process_that_the_system_killed_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import os\nos.kill(os.getpid(), 9)")
+    monkeypatch.setattr(pdfs, "READER", script)
+    put(tmp_path, a_pdf(says("one")))
+    failed = await do("read_pdf", tmp_path, file_path="a.pdf")
+    assert isinstance(failed, Failed) and failed.retryable and failed.code == "pdf_killed"
+    assert pdf_kinds(Pdfs(BOUNDS))["read_pdf"].attempts_max == 2
 
 
 async def test_what_cannot_be_written_is_a_fault_and_what_was_there_stays(tmp_path: Path) -> None:

@@ -90,8 +90,14 @@ async def test_a_line_keeps_what_it_begins_with() -> None:
     assert texts(await written("a\n    b\n\tc")) == ["a\n    b\n    c"]
 
 
+async def test_what_means_something_elsewhere_is_text_like_any_other() -> None:
+    line = "{nb} {x} **b** __u__ --s-- <b>h</b> \\n (p) % /F"
+    assert texts(await written(line, line)) == [f"{line}\n{line}"]
+
+
 async def test_empty_lines_make_no_page() -> None:
     assert texts(await written("one" + "\n" * 500)) == ["one"]
+    assert texts(await written("one" + "\n" * 500 + "two")) == ["one", "two"]
     assert texts(await written("")) == [""]
 
 

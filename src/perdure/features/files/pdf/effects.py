@@ -8,7 +8,7 @@ import anyio
 
 from perdure.features.files.effects import NOT_FOUND, bytes_of, no_workspace, path_of, workspace_of
 from perdure.features.files.pdf.pdfs import Pages, Pdfs, Refusal
-from perdure.features.files.workspace import NotThere, names_of
+from perdure.features.files.workspace import NotThere
 from perdure.kernel.model import Effect, Failed, Ok, Outcome
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext, EffectHandler, EffectKind
@@ -50,7 +50,6 @@ def _writes(pdfs: Pdfs) -> EffectHandler:
             return no_workspace()
         title, text = (bytes_of(effect.payload.get(name)).decode() for name in ("title", "content"))
         try:
-            names_of(path)
             written = await pdfs.write(text, title, str(context.workspaces))
             if isinstance(written, Refusal):
                 return _failed(path, written)

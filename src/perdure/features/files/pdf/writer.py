@@ -75,15 +75,14 @@ def _written(order: dict[str, Any]) -> bytes:
             super().add_page(*given, **named)
 
     paper = Paper(format="A4")
-    title, lines = (
-        _plain(order["title"]).replace("\n", " ").replace("\f", " "),
-        _plain(order["text"]),
-    )
-    _fonts(paper, order["fonts"], title + lines)
+    title, text = _plain(order["title"]), _plain(order["text"])
+    title = title.replace("\n", " ").replace("\f", " ")
+    _fonts(paper, order["fonts"], title + text)
+    paper.alias_nb_pages("")  # no word of a text stands for the number of pages
     paper.set_creation_date(NO_TIME)
     paper.set_margin(MARGIN_MM)
     paper.set_auto_page_break(True, MARGIN_MM)
-    _drawn(paper, title, lines)
+    _drawn(paper, title, text)
     return bytes(paper.output(output_producer_class=Undated))
 
 
@@ -103,13 +102,7 @@ def _drawn(paper: Any, title: str, text: str) -> None:
             if line.strip():
                 _paragraph(paper, line, LINE_MM)
             else:
-                _gap(paper)
-
-
-def _gap(paper: Any) -> None:
-    """An empty line, which begins no page."""
-    if not paper.will_page_break(LINE_MM):
-        paper.ln(LINE_MM)
+                paper.ln(LINE_MM)  # which begins no page by itself
 
 
 def _paragraph(paper: Any, line: str, height: float) -> None:
