@@ -4,8 +4,7 @@ It is plain ASGI, so that a stream passes through it unchanged. What it refuses 
 problem, like everything else that is refused.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import structlog
@@ -38,23 +37,22 @@ async def enter_runtime(principal: Principal, open_runtime: OpenRuntime) -> Runt
 
 
 class Slots:
-    """So many at once, and no more."""
+    """So many at once, and no more. Use as a context; it may be entered as often as there are slots."""
 
     def __init__(self, most: int) -> None:
         """Have `most` of them."""
         self.most = most
         self.taken = 0
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Hold one. Raises `TooMany` where none is left."""
+    def __enter__(self) -> None:
+        """Take one. Raises `TooMany` where none is left."""
         if self.taken >= self.most:
             raise TooMany("As many requests as the server takes are under way.")
         self.taken += 1
-        try:
-            yield
-        finally:
-            self.taken -= 1
+
+    def __exit__(self, *_raised: object) -> None:
+        """Give it back."""
+        self.taken -= 1
 
 
 class Gate:
@@ -116,7 +114,7 @@ class Gate:
         if b"origin" in visit.headers and await self._answered_at_once(visit):
             return
         streams = visit.scope["path"].endswith("/ledger/stream")
-        with (self._streams if streams else self._requests).one():
+        with self._streams if streams else self._requests:
             await self._let_in(visit)
             length = visit.headers.get(b"content-length", b"0")
             visit.check_size(int(length) if length.isdigit() else 0)
@@ -128,7 +126,7 @@ class Gate:
         principal: Principal | None = visit.scope["state"]["principal"]
         if principal is None:
             safe = visit.scope["method"] in SAFE_METHODS
-            return nullcontext() if safe else self._strangers.one()
+            return nullcontext() if safe else self._strangers
         meter = self._collaborators.meter_of(principal)
         if meter is None:
             return nullcontext()

@@ -8,6 +8,7 @@ that does not fit, in whatever way, takes FastAPI's way: that one says what is w
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from inspect import Parameter, Signature, iscoroutinefunction, signature
 from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -132,7 +133,8 @@ def _query(kind: Any) -> Read:
         raise NotPlain
 
     async def read(request: Request, _body: Json) -> Any:
-        return kind.model_validate(dict(request.query_params))
+        sent = request.scope["query_string"].decode("latin-1")
+        return kind.model_validate(dict(parse_qsl(sent, keep_blank_values=True)))
 
     return read
 
