@@ -60,6 +60,29 @@ async def test_bundles_are_listed_by_id_and_version(store: Store) -> None:
     assert await store.plane.bundles.list("c") == []
 
 
+async def test_every_change_of_a_bundle_is_seen_at_once(store: Store) -> None:
+    bundles = store.plane.bundles
+
+    async def seen() -> list[tuple[str, str, bool]]:
+        listed = await bundles.list("b")
+        return [(it.bundle_version, it.sha256[:2], bool(it.deprecated)) for it in listed]
+
+    one, two, three = (facts_of(it).sha256[:2] for it in (b"one", b"two", b"three"))
+    assert await seen() == []
+    await install(store, b"one")
+    assert await seen() == [("1.0.0", one, False)]
+    await install(store, b"two", "b", "2.0.0")
+    assert await seen() == [("1.0.0", one, False), ("2.0.0", two, False)]
+    await install(store, b"three", overwrite=True)
+    assert await seen() == [("1.0.0", three, False), ("2.0.0", two, False)]
+    await bundles.deprecate("b", "main", {"reason": "old"}, WORD)
+    assert await seen() == [("1.0.0", three, True), ("2.0.0", two, True)]
+    await bundles.remove("b", "2.0.0")
+    assert await seen() == [("1.0.0", three, True)]
+    await bundles.remove("b", None)
+    assert await seen() == []
+
+
 async def test_bytes_outlive_the_removal(store: Store) -> None:
     for version in ("1.0.0", "2.0.0", "3.0.0"):
         await install(store, version.encode(), "b", version)

@@ -53,6 +53,7 @@ _PINNED: Final = Sql(
         UNENDED, runs.c.program_kind == bindparam("kind"), runs.c.program_bundle == bindparam("sha256")
     )
 )  # fmt: skip
+REMEMBERED_MAX: Final = 64  # bundles whose versions are not read again
 _MARK: Final = Sql(update(bundles).where(*_THIS).values(deprecated=bindparam("marks")))
 
 
@@ -60,11 +61,14 @@ class SqlBundles:
     """Bundles of one plane."""
 
     def __init__(
-        self, reader: Reader, writer: Writer, content: Content, audit: SqlPlaneAudit
-    ) -> None:
-        """Keep rows by `writer`, bytes in `content`."""
+        self, reader: Reader, writer: Writer, content: Content, audit: SqlPlaneAudit, *, alone: bool = False
+    ) -> None:  # fmt: skip
+        """Keep rows by `writer`, bytes in `content`; where the plane is held `alone`, remember what was read."""
         self._reader, self._writer, self._content = reader, writer, content
         self._audit = audit
+        self._alone = alone
+        self._changes = 0
+        self._versions: dict[str, Sequence[Installed]] = {}
 
     async def install(
         self,
@@ -97,18 +101,33 @@ class SqlBundles:
 
     async def _changed(self, work: Callable[[Session], T], entry: Entry | None) -> T:
         """Change something, with what the audit is to know of it."""
-        if entry is None:
-            return await self._writer.work(work)
-        changed = await self._writer.work(work, due=entry.at, at=entry.at)
+        at = "" if entry is None else entry.at
+        try:
+            changed = await self._writer.work(work, due=at or None, at=at)
+        finally:
+            self._forget()
         self._audit.kept(entry)
         return changed
 
+    def _forget(self) -> None:
+        """Read again what was read before, and what is being read just now."""
+        self._changes += 1
+        self._versions.clear()
+
     async def list(self, bundle_id: str | None = None) -> Sequence[Installed]:
         """All installed bundles, or the versions of one, by id and then version."""
+        if bundle_id is None:
+            return await self._read(lambda session: session.all(_ALL))
+        known, changes = self._versions.get(bundle_id), self._changes
+        if known is None:
+            known = await self._read(lambda session: session.all(_VERSIONS, _id=bundle_id))
+            if self._alone and known and changes == self._changes:
+                if len(self._versions) >= REMEMBERED_MAX:
+                    self._versions.clear()
+                self._versions[bundle_id] = known
+        return known
 
-        def read(session: Session) -> Sequence[Row]:
-            return session.all(_ALL) if bundle_id is None else session.all(_VERSIONS, _id=bundle_id)
-
+    async def _read(self, read: Callable[[Session], Sequence[Row]]) -> Sequence[Installed]:
         return [_installed(row) for row in await self._reader.read(read)]
 
     async def content(self, sha256: BundleSha) -> bytes:
@@ -169,7 +188,10 @@ class SqlBundles:
             keep(session, entry if changed else None)
             return Mailed(changed, tuple(told))
 
-        changed: bool = await self._writer.work(work, due=word.at, at=word.at)
+        try:
+            changed: bool = await self._writer.work(work, due=word.at, at=word.at)
+        finally:
+            self._forget()
         self._audit.kept(entry)
         return changed
 

@@ -112,7 +112,9 @@ class SqlPlane:
         self.inbox: Final = SqlInbox(self._reader, self._writer, self.audit)
         self.waits: Final = SqlWaits(self._reader)
         self.artifacts: Final = SqlArtifacts(self._reader, self._writer, content, self.audit)
-        self.bundles: Final = SqlBundles(self._reader, self._writer, content, self.audit)
+        self.bundles: Final = SqlBundles(
+            self._reader, self._writer, content, self.audit, alone=self.alone
+        )
         self.bookmarks: Final = SqlBookmarks(self._reader, self._writer, self.audit)
         self.purges: Final = SqlPurges(self._writer, self.audit)
         self.drawings: Final = SqlDrawings(self._reader, self._writer, self.audit)
