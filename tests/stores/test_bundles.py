@@ -11,7 +11,7 @@ from perdure.kernel.model import Cancel, Hold, ProgramRef
 from perdure.stores.bundles import Installed, Word
 from tests.support.branches import Ask, Branches
 from tests.support.builders import AT
-from tests.support.driving import LEASED_UNTIL, Driven
+from tests.support.driving import LEASED_UNTIL, Driven, a_driven_run
 from tests.support.planes import Store
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +81,18 @@ async def test_every_change_of_a_bundle_is_seen_at_once(store: Store) -> None:
     assert await seen() == [("1.0.0", three, True)]
     await bundles.remove("b", None)
     assert await seen() == []
+
+
+async def test_a_change_whose_caller_has_gone_is_seen_as_well(store: Store) -> None:
+    bundles = store.plane.bundles
+    await install(store, b"one")
+    change = asyncio.create_task(bundles.remove("b", None))
+    await asyncio.sleep(0)
+    change.cancel()
+    await asyncio.gather(change, return_exceptions=True)
+    await bundles.list("b")
+    await a_driven_run(store.plane, Branches((Ask(),)))  # written after the change
+    assert await bundles.list("b") == []
 
 
 async def test_bytes_outlive_the_removal(store: Store) -> None:

@@ -27,9 +27,12 @@ class Rows:
         await self.open.wait()
         return rows
 
-    async def work(self, _work: Callable[[Any], Any], **_due: str | None) -> int:
+    async def work(
+        self, _work: Callable[[Any], Any], *, then: Callable[[], None], **_due: str | None
+    ) -> int:
         """Take every version away."""
         self.versions = []
+        then()
         return 1
 
     def kept(self, _entry: None) -> None:

@@ -112,6 +112,8 @@ class SqlBatches:
                 committed.append(Committed(what.decision, answer.value.records, what.holder))
                 if _begins_again(what.decision):
                     mailed.append(what.decision.run.id)
+            elif isinstance(what, Work) and what.then is not None:
+                what.then()
         if committed:
             self._told.on_commit(committed)
         if mailed:

@@ -102,10 +102,7 @@ class SqlBundles:
     async def _changed(self, work: Callable[[Session], T], entry: Entry | None) -> T:
         """Change something, with what the audit is to know of it."""
         at = "" if entry is None else entry.at
-        try:
-            changed = await self._writer.work(work, due=at or None, at=at)
-        finally:
-            self._forget()
+        changed = await self._writer.work(work, due=at or None, at=at, then=self._forget)
         self._audit.kept(entry)
         return changed
 
@@ -188,10 +185,7 @@ class SqlBundles:
             keep(session, entry if changed else None)
             return Mailed(changed, tuple(told))
 
-        try:
-            changed: bool = await self._writer.work(work, due=word.at, at=word.at)
-        finally:
-            self._forget()
+        changed: bool = await self._writer.work(work, due=word.at, at=word.at, then=self._forget)
         self._audit.kept(entry)
         return changed
 

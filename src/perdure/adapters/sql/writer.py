@@ -32,11 +32,13 @@ class Work(Struct, frozen=True):
     """Something that a store wants done in a transaction that it may share with others.
 
     `run` reads first, and raises what it has to refuse before it writes anything. It may run twice.
+    `then` is called on the event loop when it was written or could not be, even where its caller has gone.
     """
 
     run: Callable[[Session], Any]
     due: str | None = None  # when it gives the plane something to do
     at: str = ""  # the time of the caller, where there is a `due`
+    then: Callable[[], None] | None = None
 
 
 class Mailed(NamedTuple, Generic[T]):
@@ -107,10 +109,11 @@ class Writer:
         return future
 
     async def work(
-        self, run: Callable[[Session], T | Mailed[T]], *, due: str | None = None, at: str = ""
-    ) -> T:
+        self, run: Callable[[Session], T | Mailed[T]], *, due: str | None = None, at: str = "",
+        then: Callable[[], None] | None = None,
+    ) -> T:  # fmt: skip
         """Have something done in a transaction that it may share with others."""
-        done: T = await self.put(Work(run, due, at))
+        done: T = await self.put(Work(run, due, at, then))
         return done
 
     def _begin(self) -> None:
