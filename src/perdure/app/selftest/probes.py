@@ -139,6 +139,10 @@ class Probes:
     ) -> tuple[Told, Told]:
         """Both answers, asked for again where they are one and the server did something by itself beside one."""
         make, tried = another(place.kind), 0
+        if (
+            place.kind == kinds.KEY
+        ):  # it is theirs from then on: what the server remembers is to be there before
+            await self._ask(asked, place, {**values, place.name: make(values[place.name])}, asker)
         while True:
             tried += 1
             theirs = await self._ask(asked, place, values, asker)
