@@ -139,9 +139,8 @@ class Probes:
     ) -> tuple[Told, Told]:
         """Both answers, asked for again where they are one and the server did something by itself beside one."""
         make, tried = another(place.kind), 0
-        if (
-            place.kind == kinds.KEY
-        ):  # it is theirs from then on: what the server remembers is to be there before
+        # A key is the asker's own from its first use on: what the server remembers is to be there before.
+        if place.kind == kinds.KEY:
             await self._ask(asked, place, {**values, place.name: make(values[place.name])}, asker)
         while True:
             tried += 1
