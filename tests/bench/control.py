@@ -17,7 +17,8 @@ from tests.bench.gateway import API, AUTHORIZED, BOUNDARY, Gateway, gateway
 from tests.support.drawing import a_flow, a_node, a_start, an_end
 
 SECTION = "Runs under control"
-CANCELS, CALLS, FEW, ROUNDS = 300, 150, 40, 4
+CANCELS, CALLS, FEW = 300, 60, 40
+ROUNDS, FEW_ROUNDS = 12, 2
 AT_ONCE = 4  # runs whose code never ends; two of them have a turn
 ENDLESS = "def transform(given):\n    while True:\n        pass\n"
 _numbers = count()
@@ -107,7 +108,7 @@ def cancels(it: Gateway, times: int) -> list[Figure]:
     ]  # fmt: skip
 
 
-def beside_code(it: Gateway, times: int) -> list[Figure]:
+def beside_code(it: Gateway, times: int, rounds: int) -> list[Figure]:
     """Starts of runs and reads of lists, alone and while code never ends."""
     client, over = Client(it.port), Event()
 
@@ -127,7 +128,7 @@ def beside_code(it: Gateway, times: int) -> list[Figure]:
     timed(both, FEW)
     alone: list[float] = []
     beside: list[float] = []
-    for _ in range(ROUNDS):  # in turns, since the machine's speed drifts
+    for _ in range(rounds):  # in turns, since the machine's speed drifts
         over.clear()
         alone += timed(both, times)
         busy = Thread(target=keep_busy)
@@ -140,7 +141,7 @@ def beside_code(it: Gateway, times: int) -> list[Figure]:
     return [
         Figure(SECTION, name, p95(alone) * 1e3, "ms"),
         Figure(SECTION, "a start and a list of runs, p95, while code never ends", p95(beside) * 1e3, "ms", name,
-               p95(beside) / p95(alone), note="two pieces of code at once, on every processor that they get"),
+               p95(beside) / p95(alone), note="two pieces of code at once, on all processors"),
     ]  # fmt: skip
 
 
@@ -149,7 +150,8 @@ def measure(bench: Bench) -> list[Figure]:
     try:
         with gateway(bench) as it:
             install(Client(it.port))
-            figures = cancels(it, FEW if bench.small else CANCELS)
-            return figures + beside_code(it, FEW if bench.small else CALLS)
+            if bench.small:
+                return cancels(it, FEW) + beside_code(it, FEW, FEW_ROUNDS)
+            return cancels(it, CANCELS) + beside_code(it, CALLS, ROUNDS)
     except (Unavailable, OSError) as why:
         return [not_measured(SECTION, "runs under control", why)]

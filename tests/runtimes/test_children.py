@@ -1,5 +1,6 @@
 """What a child is asked it answers, within its time and its words, and nobody who stops waiting leaves one behind."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -43,6 +44,11 @@ async def test_it_finds_nothing_that_this_process_was_given(
     monkeypatch.setenv("PERDURE_AUTH_TOKEN", "secret")
     heard = await run(tmp_path, "import os\nprint('PERDURE_AUTH_TOKEN' in os.environ)")
     assert heard == Heard(b"False\n", 0)
+
+
+async def test_it_has_a_group_of_its_own_in_this_session(tmp_path: Path) -> None:
+    source = "import os\nprint(os.getpgrp() == os.getpid(), os.getsid(0))"
+    assert await run(tmp_path, source) == Heard(f"True {os.getsid(0)}\n".encode(), 0)
 
 
 async def test_what_it_says_is_bounded_on_both_sides(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def main() -> None:
     os.nice(NICE)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         _bind(resource.RLIMIT_AS, limits["memory_bytes"])  # elsewhere no system keeps it
     resource.setrlimit(
         resource.RLIMIT_CPU, (limits["cpu_s"], limits["cpu_s"] + 1)

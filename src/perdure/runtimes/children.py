@@ -1,13 +1,16 @@
 """A process beside this one that is asked one thing: it gets its order, says its answer, and is ended in time.
 
 It has an empty environment, so that nothing this process was given is there to be found, and a group
-of its own. Whoever stops waiting ends it: it is told to end, and killed with its group where it does not.
+of its own. It is of the same session: Linux gives a session its own share of the processors, within
+which alone one process goes behind another (`sched_autogroup`, sched(7)). Whoever stops waiting ends
+it: it is told to end, and killed with its group where it does not.
 """
 
+import asyncio
 import os
 import signal
-import subprocess
 import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +18,9 @@ from typing import Final, NamedTuple
 
 import anyio
 import orjson
-from anyio.abc import Process
 
 BOUNDED: Final = Path(__file__).with_name("bounded.py")
+PIECE: Final = 65_536
 GRACE_S: Final = 1.0  # from the wish that a process ends to its end by force
 
 
@@ -43,9 +46,8 @@ async def asked(
 
     One that says more than it may, or takes longer, is ended. Cancelled, this leaves no process behind.
     """
-    process = await anyio.open_process(
-        [sys.executable, "-I", *script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, env={}, start_new_session=True,
+    process = await asyncio.create_subprocess_exec(  # anyio's has no groups
+        sys.executable, "-I", *script, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}, process_group=0
     )  # fmt: skip
     said = bytearray()
     status = None
@@ -57,8 +59,6 @@ async def asked(
     finally:
         if process.returncode is None:
             await _end(process)
-        with anyio.CancelScope(shield=True):
-            await process.aclose()
     return Heard(bytes(said), status)
 
 
@@ -69,17 +69,17 @@ def bound(script: Path, limits: Limits) -> tuple[str, ...]:
 
 async def _tell(process: Process, order: bytes) -> None:
     assert process.stdin is not None
-    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # it has said why, or not
-        await process.stdin.send(order)
-        await process.stdin.aclose()
+    with suppress(BrokenPipeError, ConnectionResetError):  # it has said why, or not
+        process.stdin.write(order)
+        await process.stdin.drain()
+    process.stdin.close()
 
 
 async def _hear(process: Process, said: bytearray, most: int) -> bool:
     """Take all that it says; whether that was all."""
     assert process.stdout is not None
-    with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
-        while len(said) <= most:
-            said += await process.stdout.receive()
+    while len(said) <= most and (piece := await process.stdout.read(PIECE)):
+        said += piece
     return len(said) <= most
 
 

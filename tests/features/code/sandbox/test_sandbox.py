@@ -159,6 +159,41 @@ async def test_whoever_is_cancelled_leaves_no_process_behind() -> None:
                 await anyio.sleep(0.01)
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_as_many_run_at_once_as_may(way: str) -> None:
+    ran: list[object] = []
+    sleeps = Code(function_of("import time\ntime.sleep(0.5)\nreturn 1"), "transform", None)
+
+    async def run_one() -> None:
+        ran.append(await sandbox.run(sleeps))
+
+    with a_sandbox(replace(BOUNDS, at_once=4), ways=(a_way(way),)) as sandbox:
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(run_one)
+    assert [isinstance(it, Answer) and it.output for it in ran] == [1] * 4, ran
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_it_takes_the_processor_that_nobody_else_asks_for(way: str) -> None:
+    def last() -> bool:
+        """Whether the code goes behind this process and its keeper, with which it must share a session."""
+        born = processes() - before
+        ranks = sorted(os.sched_getscheduler(it) for it in born)
+        return ranks == [os.SCHED_OTHER, os.SCHED_IDLE] and {os.getsid(it) for it in born} == {
+            os.getsid(0)
+        }
+
+    before = processes()
+    with a_sandbox(ways=(a_way(way),)) as sandbox:
+        async with anyio.create_task_group() as group:
+            group.start_soon(sandbox.run, ENDLESS)
+            with anyio.fail_after(PATIENCE_S):
+                while not last():
+                    await anyio.sleep(0.01)
+            group.cancel_scope.cancel()
+
+
 async def test_a_keeper_that_ignores_the_signal_is_dead_soon_after_the_grace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ rest; the code has no file but Python's own library, no network, no other proces
 Or WebAssembly: the code is in an engine that has none of these to give.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -59,7 +60,15 @@ def _kept(order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     process = _WAYS[order["way"]](order)
     if isinstance(process, str):
         return {"ended": "refused", "detail": process}, b""
+    _leave_the_processor_to_others(process.pid)
     return _Watch(process, order["bounds"]).watched(json.dumps(order["code"]).encode())
+
+
+def _leave_the_processor_to_others(pid: int) -> None:
+    """Have a process take the time that nobody else asks for; not before its sandbox is closed, which must be soon."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _landlocked(order: dict[str, Any]) -> Any:
@@ -131,6 +140,7 @@ class _Engine:
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
+        self.pid = process.pid
         self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
 
     def kill(self) -> None:
@@ -144,12 +154,8 @@ class _Engine:
 
 
 def _bind(bounds: dict[str, Any]) -> None:
-    """Bind this process and so the sandbox: time on the processor, rank, half of the processors, no dumps."""
+    """Bind this process and so the sandbox: time on the processor, rank, no dumps."""
     os.nice(NICE)
-    if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-        allowed = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, allowed[len(allowed) // 2 :])  # the others are the program's own
     resource.setrlimit(resource.RLIMIT_CPU, (bounds["cpu_s"], bounds["cpu_s"] + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES_MAX, FILE_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -161,7 +167,8 @@ def _sandbox(sandlock: Any, order: dict[str, Any]) -> Any:
         chroot=tree["root"], cwd="/", fs_mount_ro={it: it for it in tree["seen"]},
         fs_readable=[*tree["own"], *tree["seen"]], fs_writable=[], clean_env=True,
         env={"PATH": "/", "HOME": "/"}, max_memory=bounds["memory_bytes"], max_processes=1,
-        max_open_files=bounds["files_open"], no_coredump=True, extra_deny_syscalls=REFUSED, name="code",
+        max_open_files=bounds["files_open"], no_coredump=True, extra_deny_syscalls=REFUSED,
+        name=f"code-{os.urandom(16).hex()}",  # of a user, two of one name cannot be at once
     )  # fmt: skip
 
 
