@@ -1,16 +1,19 @@
 """What a step of a long loop and a turn of a long conversation cost, late beside early; flows, in process."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import NamedTuple
+
+import anyio
 
 from perdure.features.flows.compile import compile_bundled
-from perdure.features.flows.effects import answer_user
 from perdure.features.flows.program import FlowProgram
+from perdure.ids import RunId
 from perdure.kernel.model import Effect, Ok, Outcome
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext
@@ -24,60 +27,95 @@ from tests.support.running import Stage, always, running
 SECTION = "Cost of a step of long flows"
 LOOP, CHAT = 10_000, 1_000  # passes and turns
 FEW = 10  # of which a smoke run has one
-WINDOWS = 10  # parts of a run, of which the first and the last are compared
+WINDOW = 10  # the part of a run that is measured at its beginning, and at its end: one of so many
+SLICES = 10  # turns in which the two are measured, since the machine's speed drifts
 
 
-class Course:
-    """When each effect of a run was on disk, and what this process had written by then."""
+class Walk:
+    """One run that goes as far as it is let, and what its steps cost."""
 
     def __init__(self) -> None:
-        """Begin at nothing."""
-        self.at: list[float] = []
-        self.written: list[int] = []
+        """Let it go nowhere yet."""
+        self.took: list[float] = []  # each step, in seconds
+        self._made = self._may = self._arrived = 0
+        self._at = 0.0
+        self._moved = anyio.Event()
 
-    def heard(self, batch: Sequence[Committed]) -> None:
-        """Note the outcomes of a batch."""
+    async def step(self) -> None:
+        """Make a step, where it may; else wait until it may."""
+        self._made += 1
+        while self._made > self._may:
+            await self._moved.wait()
+
+    def arrived(self) -> None:
+        """Note that a step is on disk."""
+        now = perf_counter()
+        self.took.append(now - self._at)
+        self._at, self._arrived = now, self._arrived + 1
+        self._tell()
+
+    async def go(self, steps: int) -> float:
+        """Let it go so many steps further, and wait until they are on disk; the bytes written for one."""
+        before, first = bytes_written(), len(self.took)
+        self._may += steps
+        self._tell()
+        while self._arrived < self._may:
+            await self._moved.wait()
+        del self.took[first]  # which began before
+        return (bytes_written() - before) / steps
+
+    def _tell(self) -> None:
+        self._moved.set()
+        self._moved = anyio.Event()
+
+
+class Costs(NamedTuple):
+    """What a step costs at the beginning of a run, and at its end."""
+
+    times: tuple[float, float]  # in seconds
+    sizes: tuple[float, float]  # in bytes
+
+
+async def early_and_late(flow: Json, folder: Path, steps: int) -> Costs:
+    """What one long run writes at both ends, and the time of its last steps in turns with the first of another."""
+    walks: dict[RunId, Walk] = defaultdict(Walk)
+
+    async def said(_effect: Effect, context: EffectContext) -> Outcome:
+        await walks[context.run.id].step()
+        return Ok({"content": "Because it is so, and what is so stays so.", "tool_calls": None})
+
+    def heard(batch: Sequence[Committed]) -> None:
         for one in batch:
             if one.decision.arrived:
-                self.at.append(perf_counter())
-                self.written.append(bytes_written())
+                walks[one.decision.run.id].arrived()
 
-    def early_and_late(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """The median time of a step and the bytes it writes, in the first window and in the last."""
-        size = len(self.at) // WINDOWS
-        windows = (slice(1, 1 + size), slice(len(self.at) - size, len(self.at)))
-        times = [median(b - a for a, b in pairwise(self.at[it])) for it in windows]
-        sizes = [(self.written[it][-1] - self.written[it][0]) / (size - 1) for it in windows]
-        return (times[0], times[1]), (sizes[0], sizes[1])
-
-
-async def _said(_effect: Effect, _context: EffectContext) -> Outcome:
-    return Ok({"content": "Because it is so, and what is so stays so.", "tool_calls": None})
-
-
-async def course_of(flow: Json, folder: Path) -> Course:
-    """Run a flow to its end."""
     program = FlowProgram(compile_bundled(a_bundle(flow), flow["id"]))
-    kinds = {"answer_user": always(answer_user), "llm_call": always(_said)}
-    course = Course()
+    kinds = {"answer_user": always(said), "llm_call": always(said)}
+    window = steps // WINDOW
     async with running(folder, Stage({"run": program}, kinds)) as on_stage:
-        on_stage.runtime.hub.tell_also(course.heard)
-        run_id = await on_stage.start()
-        while (await on_stage.plane.runs.header(run_id)).status == "running":
-            await asyncio.sleep(0.2)
-    return course
+        on_stage.runtime.hub.tell_also(heard)
+        late = walks[await on_stage.start()]
+        first = await late.go(window)
+        await late.go(steps - 3 * window)
+        sizes = first, await late.go(window)
+        late.took.clear()
+        early = walks[await on_stage.start()]
+        for _ in range(SLICES):
+            for walk in (early, late):
+                await walk.go(window // SLICES)
+    return Costs((median(early.took), median(late.took)), sizes)
 
 
 def measure(bench: Bench) -> list[Figure]:
-    """A loop and a conversation, each beside its own beginning."""
+    """A loop and a conversation, the end of one beside the beginning of another."""
     figures = []
     part = FEW if bench.small else 1
-    for what, flow in (
-        (f"pass of a loop over {LOOP // part:,} items", a_long_loop(LOOP // part)),
-        (f"turn of a conversation of {CHAT // part:,}", a_long_chat(CHAT // part)),
+    for what, a_flow_of, steps in (
+        (f"pass of a loop over {LOOP // part:,} items", a_long_loop, LOOP // part),
+        (f"turn of a conversation of {CHAT // part:,}", a_long_chat, CHAT // part),
     ):
         with TemporaryDirectory(dir=bench.scratch) as name:
-            times, sizes = asyncio.run(course_of(flow, Path(name))).early_and_late()
+            times, sizes = asyncio.run(early_and_late(a_flow_of(steps), Path(name), steps))
         for kind, unit, (early, late), scale in (
             ("time", "µs", times, 1e6), ("written", "bytes", sizes, 1.0),
         ):  # fmt: skip
