@@ -5,12 +5,14 @@ from hashlib import sha256
 
 import pytest
 
-from perdure.errors import BundleExists, BundleNotFound, StoreFailed
+from perdure.errors import BundleExists, BundleNotFound, Deprecated, StoreFailed
 from perdure.ids import BundleSha
+from perdure.kernel.draft import born
 from perdure.kernel.model import Cancel, Hold, ProgramRef
 from perdure.stores.bundles import Installed, Word
+from perdure.stores.runs import Commit
 from tests.support.branches import Ask, Branches
-from tests.support.builders import AT
+from tests.support.builders import AT, a_birth
 from tests.support.driving import LEASED_UNTIL, Driven, a_driven_run
 from tests.support.planes import Store
 
@@ -167,6 +169,41 @@ async def install_two(store: Store) -> list[BundleSha]:
     await install(store, b"1", "b", "1.0.0")
     await install(store, b"2", "b", "2.0.0")
     return [it.sha256 for it in await store.plane.bundles.list("b")]
+
+
+async def bear(store: Store, name: str, sha: BundleSha) -> bool:
+    """Bear a run that is born of a flow without a mark alone; whether it was."""
+    birth = a_birth(name, program=ProgramRef("test", sha, "main"))
+    try:
+        await store.plane.runs.commit(Commit(born(birth, {}), unmarked=True))
+    except Deprecated:
+        return False
+    return True
+
+
+async def test_what_may_have_no_mark_is_not_born_of_a_flow_that_has_one(store: Store) -> None:
+    old, new = await install_two(store)
+    mark = {"at": AT, "reason": "old"}
+    assert await bear(store, "before", old)
+    await store.plane.bundles.deprecate("b", "another", mark, WORD)
+    assert await bear(store, "of a flow without one", new)
+    for marked in ("main", "*"):
+        await store.plane.bundles.deprecate("b", marked, mark, WORD)
+        assert not await bear(store, f"marked {marked}", new)
+        await store.plane.bundles.deprecate("b", marked, None, WORD)
+    assert await bear(store, "after", old)
+
+
+@pytest.mark.parametrize("first", ["mark", "birth"])
+async def test_of_a_mark_and_a_birth_at_one_moment_one_hears_of_the_other(
+    store: Store, first: str
+) -> None:
+    old, _ = await install_two(store)
+    mark = store.plane.bundles.deprecate("b", "main", {"at": AT, "reason": "old"}, WORD)
+    birth = bear(store, "run", old)
+    done = await asyncio.gather(*((mark, birth) if first == "mark" else (birth, mark)))
+    told = await store.plane.inbox.claim("me", now=AT, until=LEASED_UNTIL, limit=9)
+    assert all(done) == bool(told), "either it was not born, or it is told"
 
 
 async def test_of_eight_installs_of_one_version_one_is_new(store: Store) -> None:

@@ -27,11 +27,10 @@ from perdure.kernel.values import Json
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.births import Chosen, StartRequest
 from perdure.services.schedules import DEPRECATE, SCHEDULE
-from perdure.stores.bundles import Installed, Word
+from perdure.stores.bundles import WHOLE, Installed, Word, mark_of
 from perdure.stores.inbox import Message
 
 KIND = "flow"  # of the programs that flows become
-WHOLE = "*"  # stands for every flow of a bundle
 DRAFT_PURPOSE = "draft_test"
 DEFAULT_BUNDLE = "basic-agent"
 
@@ -165,11 +164,6 @@ def _check_open(facts: Installed, bundle: Bundle, flow_id: str) -> None:
         why = f": {mark['reason']}" if mark.get("reason") else ""
         workflow_id = bundle.workflow_id(flow_id)
         raise Deprecated(f"{workflow_id} is deprecated{why}.", deprecated_at=mark.get("at"))
-
-
-def mark_of(marks: Mapping[str, Json], flow_id: str) -> Json:
-    """The mark that deprecates a flow, by itself or with its bundle, or `None`."""
-    return marks.get(flow_id) or marks.get(WHOLE)
 
 
 # --- showing -------------------------------------------------------------------------------------

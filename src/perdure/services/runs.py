@@ -37,7 +37,7 @@ from perdure.services.births import (
     inputs_of,
 )
 from perdure.services.follow import Steps
-from perdure.services.schedules import with_terms
+from perdure.services.schedules import SCHEDULE, with_terms
 from perdure.stores.records import Record
 from perdure.stores.runs import Commit, Header, Request, RunPage, RunQuery, Verdict
 
@@ -83,7 +83,9 @@ async def bear(
             runtime.meter.start()
         birth, cells = await making()
         told = None if entry is None else entry._replace(at=birth.created_at, target=birth.id)
-        await runtime.plane.runs.commit(Commit(born(birth, cells), request=once, entry=told))
+        lasting = birth.program.kind == SCHEDULE  # what it starts is asked for when it starts it
+        commit = Commit(born(birth, cells), request=once, entry=told, unmarked=lasting)
+        await runtime.plane.runs.commit(commit)
     except DuplicateCommand as duplicate:
         if duplicate.facts.get("other_body"):
             raise KeyReused from duplicate

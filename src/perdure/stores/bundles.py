@@ -1,11 +1,13 @@
 """Installed bundles, by id and version, and their bytes by hash for as long as a run may need them."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from perdure.identity.audit import Entry
 from perdure.ids import BundleSha
 from perdure.kernel.values import Json
+
+WHOLE: Final = "*"  # stands for every flow of a bundle
 
 
 class Installed(NamedTuple):
@@ -20,6 +22,11 @@ class Installed(NamedTuple):
     manifest: Json
     deprecated: Mapping[str, Json] = {}
     shipped: bool = False
+
+
+def mark_of(marks: Mapping[str, Json], flow_id: str) -> Json:
+    """The mark that deprecates a flow, by itself or with its bundle, or `None`."""
+    return marks.get(flow_id) or marks.get(WHOLE)
 
 
 class Word(NamedTuple):

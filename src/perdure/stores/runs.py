@@ -35,8 +35,9 @@ class Commit(Struct, frozen=True):
     `taken` is the inbox message that the decision answers: it is marked in the same commit, and
     the whole is refused with `DuplicateCommand` if the message was taken before. `snapshot` is
     the whole map of cells as committed at `decision.read_version`, where the caller finds one
-    due. `holder` leases the decision's effects to a process until `leased_until`. `request` and
-    `entry`, which goes on to the tenant's audit chain, are for births only.
+    due. `holder` leases the decision's effects to a process until `leased_until`. `request`,
+    `entry`, which goes on to the tenant's audit chain, and `unmarked` are for births only. With
+    `unmarked` the birth is refused with `Deprecated` where its flow has a mark by then.
     """
 
     decision: Decision
@@ -46,6 +47,7 @@ class Commit(Struct, frozen=True):
     leased_until: str | None = None
     request: Request | None = None
     entry: Entry | None = None
+    unmarked: bool = False
 
 
 class Receipt(Struct, frozen=True):

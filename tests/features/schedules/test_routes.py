@@ -9,6 +9,9 @@ import anyio
 import pytest
 
 from perdure.clock import SystemClock, text_of
+from perdure.runtimes.context import RuntimeContext
+from perdure.services import bundles, runs
+from perdure.services.births import Chosen, StartRequest
 from tests.support.gateway import Gateway, a_gateway, a_straight_bundle, an_asking_bundle
 
 pytestmark = pytest.mark.anyio
@@ -94,6 +97,22 @@ async def test_what_cannot_be_a_schedule_is_refused_and_leaves_nothing(
 async def test_a_deprecated_flow_takes_no_schedule(gateway: Gateway) -> None:
     await gateway.post("/bundles/straight/deprecate", {})
     assert (await gateway.post("/runs/schedule", TARGET)).status_code == 409
+
+
+async def test_a_flow_that_is_deprecated_while_a_schedule_of_it_begins_takes_none(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = runs.checked
+
+    async def late(runtime: RuntimeContext, request: StartRequest) -> Chosen:
+        chosen = await checked(runtime, request)
+        await bundles.deprecate(runtime, "straight", None, "old")
+        return chosen
+
+    monkeypatch.setattr(runs, "checked", late)
+    refused = await gateway.post("/runs/schedule", {**TARGET, "interval": "100ms"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "deprecated")
+    assert (await gateway.get("/schedules")).json()["items"] == []
 
 
 async def test_a_schedule_of_a_deprecated_flow_skips_and_runs_again_when_it_may(

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 
 from perdure.adapters.content import Content
 from perdure.adapters.sql import commit_rows as sql
+from perdure.adapters.sql.bundles import hold_marks
 from perdure.adapters.sql.counters import AUDIT, INBOX, RUNS, Numbers, take
 from perdure.adapters.sql.dialect import CommitUnknown, Database, Mismatch, Session, Write
 from perdure.adapters.sql.due import DueMark, due_of
@@ -161,6 +162,8 @@ class SqlBatches:
     def _written(self, session: Session, plan: Plan) -> tuple[RunId, ...]:
         if plan.origins:
             hold_origins(session, plan.origins)
+        if plan.unmarked:
+            hold_marks(session, plan.unmarked)
         if plan.openings:
             lock_events(session)
         session.write(plan.writes())

@@ -16,11 +16,12 @@ from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Row, Sql
 from perdure.adapters.sql.tables import UNENDED, bundles, runs
 from perdure.adapters.sql.writer import Mailed, Writer
-from perdure.errors import BundleExists, BundleNotFound, DigestMismatch, StoreFailed
+from perdure.errors import BundleExists, BundleNotFound, Deprecated, DigestMismatch, StoreFailed
 from perdure.identity.audit import Entry
 from perdure.ids import BundleSha, RunId
+from perdure.kernel.model import ProgramRef
 from perdure.kernel.values import Json
-from perdure.stores.bundles import Installed, Word
+from perdure.stores.bundles import Installed, Word, mark_of
 
 T = TypeVar("T")
 
@@ -43,10 +44,17 @@ _GET: Final = Sql(select(*_COLUMNS).where(*_THIS))
 _ADD: Final = at_most_once(bundles, _NAMES)  # two processes may begin at once
 _REMOVE: Final = Sql(delete(bundles).where(*_THIS))
 _REMOVE_ALL: Final = Sql(delete(bundles).where(bundles.c.bundle_id == bindparam("_id")))
+# The locks have two marks at one moment, and a mark and a birth that may have none, see each other.
 _MARKED: Final = Sql(
-    select(bundles.c.bundle_version, bundles.c.sha256, bundles.c.deprecated).where(
-        bundles.c.bundle_id == bindparam("_id")
-    )
+    select(bundles.c.bundle_version, bundles.c.sha256, bundles.c.deprecated)
+    .where(bundles.c.bundle_id == bindparam("_id"))
+    .order_by(bundles.c.bundle_version)
+    .with_for_update()
+)
+_MARKS: Final = Sql(
+    select(bundles.c.deprecated)
+    .where(bundles.c.sha256 == bindparam("sha256"))
+    .with_for_update(read=True)
 )
 _PINNED: Final = Sql(
     select(runs.c.id).where(
@@ -201,6 +209,14 @@ def _tell(session: Session, sha256: str, word: Word, marks: Json) -> list[RunId]
         for number, run_id in enumerate(pinned, start=first)
     ])])  # fmt: skip
     return pinned
+
+
+def hold_marks(session: Session, programs: Sequence[ProgramRef]) -> None:
+    """Have flows stay without a mark until what is pinned to them is there. Raises `Deprecated`."""
+    for program in programs:
+        for (marks,) in session.all(_MARKS, sha256=program.bundle):
+            if mark_of(loads(marks), program.name):
+                raise Deprecated(f"{program.name} is deprecated.")
 
 
 def _row(facts: Installed) -> Row:

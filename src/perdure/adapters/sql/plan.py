@@ -31,6 +31,7 @@ from perdure.kernel.model import (
     Decision,
     Effect,
     Open,
+    ProgramRef,
     Run,
     Status,
     Step,
@@ -87,6 +88,7 @@ class Plan:
         self.heads = heads
         self.ended: list[RunId] = []
         self.origins: list[RunId] = []  # of the forks that somebody asked for
+        self.unmarked: list[ProgramRef] = []  # what may have no mark for its birth to be kept
         self.openings: list[Opening] = []
         self.sent: list[Sent] = []
         self.requests: list[Row] = []
@@ -104,9 +106,7 @@ class Plan:
         decision = commit.decision
         run, birth = decision.run, decision.run.birth
         if decision.read_version == 0:
-            if birth.forked_from is not None:
-                self.origins.append(birth.forked_from.run_id)
-            return self._birth(commit)
+            return self._asked_for(commit)
         head = self.heads.get(birth.id)
         if head is None or head.version != decision.read_version:
             raise VersionConflict
@@ -167,6 +167,15 @@ class Plan:
         self._changes[head.pk] = version, run, after, rest
 
     # --- births --------------------------------------------------------------------------------
+
+    def _asked_for(self, commit: Commit) -> Receipt:
+        """Plan a run that somebody asked for, and what must still be as it was for it to be kept."""
+        birth = commit.decision.run.birth
+        if birth.forked_from is not None:
+            self.origins.append(birth.forked_from.run_id)
+        if commit.unmarked:
+            self.unmarked.append(birth.program)
+        return self._birth(commit)
 
     def _birth(self, commit: Commit) -> Receipt:
         """Plan a new run: its row, its inputs as the cells at 0, and what asked for it."""

@@ -13,9 +13,9 @@ from perdure.bundles.refs import bundle_ref, is_draft, workflow_id
 from perdure.features.flows.authoring import Publish, Published
 from perdure.features.flows.checks import EDGES_MAX, NODES_MAX, Problem
 from perdure.kernel.values import Json
-from perdure.services.bundles import DrawnFlow, Shown, Which, default_of, mark_of
+from perdure.services.bundles import DrawnFlow, Shown, Which, default_of
 from perdure.services.flows import Wrapper
-from perdure.stores.bundles import Installed
+from perdure.stores.bundles import Installed, mark_of
 from perdure.stores.drawings import Drawing
 
 SCOPE: Final = "private"

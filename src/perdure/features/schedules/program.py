@@ -34,8 +34,8 @@ from perdure.kernel.model import (
 from perdure.kernel.program import Done, Moment, Move, Program, View
 from perdure.kernel.values import Json
 from perdure.services.bundles import KIND as FLOW
-from perdure.services.bundles import mark_of
 from perdure.services.schedules import OCCURRENCE, RECURS, SCHEDULE
+from perdure.stores.bundles import mark_of
 
 LATE: Final = timedelta(minutes=1)  # what starts later than this was caught up
 RUNNING_MAX: Final = 500  # occurrences at once
