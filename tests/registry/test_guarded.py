@@ -1,6 +1,6 @@
 """A fork's beginning: what was open is asked for again in its own name, and harm waits for a person."""
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -30,7 +30,7 @@ from perdure.registry.guarded import (
     recorded_cells,
 )
 from tests.support.branches import Ask, Branches, Call, Do, Sleep
-from tests.support.builders import a_birth, a_run_id, an_effect
+from tests.support.builders import a_birth, a_listener, a_run, a_run_id, an_effect
 from tests.support.clock import START
 from tests.support.scripted import ScriptedProgram
 from tests.support.simulation import Simulation
@@ -138,6 +138,40 @@ def test_waits_are_opened_anew_and_those_of_the_origin_stay_as_they_are() -> Non
     assert world.status(FORKED) is Status.COMPLETED
     assert world.waits(ORIGIN) == before
     assert world.status(ORIGIN) is Status.WAITING
+
+
+PARENT: Final = a_run_id("parent")
+OWN_PARENT: Final = a_run_id("parent of the fork")
+
+
+@pytest.mark.parametrize(
+    ("address", "moved"),
+    [
+        ("evt:session:s1:go", "evt:session:s2:go"),
+        ("evt:session:s11:go", "evt:session:s11:go"),
+        ("evt:workflow:s1:go", "evt:workflow:s1:go"),
+        (f"evt:run:{ORIGIN}:go", f"evt:run:{FORKED}:go"),
+        (f"evt:run:{PARENT}:go", f"evt:run:{OWN_PARENT}:go"),
+    ],
+)
+def test_a_wait_for_an_event_is_at_the_address_of_the_fork(address: str, moved: str) -> None:
+    """Else what is sent to the origin would move its fork too, and what is sent to the fork would not."""
+    birth = a_birth(parent_id=PARENT, session_id="s1")
+    (told,) = opened_cell(a_run(a_listener(key=address, match=address), birth=birth), {})
+    wait = reopened(told)
+    assert (wait.key, wait.match) == (moved, moved)
+    del told["of"]
+    assert reopened(told).key == address.replace(ORIGIN, FORKED), "older ledgers stay as they were"
+
+
+def reopened(told: Any) -> Wait:
+    """The wait that a fork opens for what its cell tells."""
+    fork = a_birth(
+        "fork", forked_from=Point(ORIGIN, 0), guard=Guard.ASK, session_id="s2", parent_id=OWN_PARENT
+    )
+    program = Guarded(ScriptedProgram({}), Guard.ASK)
+    (wait,) = program.next(View({FORK: [told]}), Advance(), Moment(fork, 1, START)).waits
+    return wait
 
 
 def test_a_child_is_forked_with_its_parent_and_guarded_like_it() -> None:

@@ -83,7 +83,7 @@ def recorded_cells(guard: Guard, outcomes: Iterable[CameTo]) -> Iterator[tuple[s
 
 def opened_cell(run: Run, children: Mapping[RunId, Start]) -> Json:
     """What `run` has open, as the cell of its fork says it; of a child, how its own fork begins."""
-    told = (_told(entry.what, children) for entry in run.open.values())
+    told = (_told(entry.what, run.birth, children) for entry in run.open.values())
     return [one for one in told if one is not None]
 
 
@@ -118,7 +118,7 @@ class Guarded:
                 opened.effects.append(_effect_of(told["effect"]))
             elif "child" in told:
                 opened.starts.append(_start_of(told["child"]))
-            elif (wait := _wait_of(told["wait"], fork)).tag.startswith(LEAVE):
+            elif (wait := _wait_of(told, fork)).tag.startswith(LEAVE):
                 name = ASKED + wait.tag.removeprefix(LEAVE)
                 opened.writes[name] = GONE
                 opened.effects.append(_effect_of(cells[name]))
@@ -240,14 +240,14 @@ def _question(effect: Effect) -> Wait:
 # --- what is open, as JSON --------------------------------------------------------------------------
 
 
-def _told(what: Effect | Wait, children: Mapping[RunId, Start]) -> Json:
+def _told(what: Effect | Wait, origin: Birth, children: Mapping[RunId, Start]) -> Json:
     """What is open. A review goes with its effect, which asks anew."""
     if isinstance(what, Effect):
         return {"effect": _told_effect(what)}
     if what.review_of is not None:
         return None
     if what.child is None:
-        return {"wait": _told_wait(what)}
+        return {"wait": _told_wait(what), "of": [origin.id, origin.parent_id, origin.session_id]}
     start = children.get(what.child)
     return None if start is None else {"child": _told_start(start)}
 
@@ -279,19 +279,34 @@ def _effect_of(told: Mapping[str, Json]) -> Effect:
     return Effect(**{**told, "effect_class": EffectClass(told["effect_class"])})
 
 
-def _wait_of(told: Mapping[str, Json], fork: Birth) -> Wait:
-    """A wait that names the fork where it named its origin."""
-    assert fork.forked_from is not None, "only forks have something to open again"
-    origin, own = fork.forked_from.run_id, fork.id
-    until, choices, key, match = told["until"], told["choices"], told["key"], told["match"]
+def _wait_of(opened: Mapping[str, Json], fork: Birth) -> Wait:
+    """A wait that names the fork, what is above it and its session where it named those of its origin."""
+    told = opened["wait"]
+    until, choices = told["until"], told["choices"]
     return Wait(**{
         **told,
         "reason": Reason(told["reason"]),
-        "key": key and key.replace(origin, own),
-        "match": match and match.replace(origin, own),
+        "key": _moved(told["key"], opened, fork),
+        "match": _moved(told["match"], opened, fork),
         "until": None if until is None else time_of(until),
         "choices": None if choices is None else tuple(choices),
     })  # fmt: skip
+
+
+def _moved(address: str | None, opened: Mapping[str, Json], fork: Birth) -> str | None:
+    """The address of a wait, in the fork's own name."""
+    if address is None:
+        return None
+    assert fork.forked_from is not None, "only forks have something to open again"
+    # Forks of before did not say whose the wait was; their ledgers are still told as they were lived.
+    origin, parent, session = opened.get("of", (fork.forked_from.run_id, None, None))
+    if session is not None:
+        of_session = f"evt:session:{session}:"
+        if address.startswith(of_session):
+            return f"evt:session:{fork.session_id}:{address.removeprefix(of_session)}"
+    if parent is not None:
+        address = address.replace(parent, fork.parent_id or fork.id)
+    return address.replace(origin, fork.id)
 
 
 def _start_of(told: Mapping[str, Json]) -> Start:

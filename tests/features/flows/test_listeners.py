@@ -149,6 +149,12 @@ def test_a_listener_counts_as_the_run_that_it_belongs_to() -> None:
         assert address_of(run, scope, "s", "n") == address_of(child, scope, "s", "n")
 
 
+def test_a_listener_that_was_forked_alone_is_addressed_by_its_own_name() -> None:
+    ref = ProgramRef(LISTENER_KIND, None, "main#on")
+    alone = a_birth(program=ref)
+    assert address_of(alone, "run", "s", "n") == f"evt:run:{alone.id}:n"
+
+
 @pytest.mark.parametrize("flow_id", ["main", "a#b", "a/b c"])
 def test_a_listener_is_named_without_doubt(flow_id: str) -> None:
     assert listened(listener_name(flow_id, "x#y")) == (flow_id, "x#y")

@@ -43,7 +43,10 @@ def listened(name: str) -> tuple[str, str]:
 
 
 def address_of(run: Birth, scope: str, session: str, name: str) -> str:
-    """Where an event of `run` goes: `evt:<scope>:<whose>:<name>`. A listener counts as the run it belongs to."""
-    own = run.parent_id if run.program.kind == LISTENER_KIND else run.id
+    """Where an event of `run` goes: `evt:<scope>:<whose>:<name>`. A listener counts as the run it belongs to.
+
+    A fork of a listener by itself belongs to none.
+    """
+    own = (run.parent_id if run.program.kind == LISTENER_KIND else None) or run.id
     whose = {"session": session, "workflow": run.workflow_id, "run": own}.get(scope, "global")
     return f"evt:{scope}:{whose}:{name}"
