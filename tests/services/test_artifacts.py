@@ -50,6 +50,20 @@ async def test_another_run_does_not_see_them(gateway: Gateway) -> None:
         await artifacts.get(gateway.runtime, other, artifact.id)
 
 
+async def test_a_fork_shows_what_the_run_that_it_was_forked_from_shows(gateway: Gateway) -> None:
+    origin = await a_run(gateway, "S")
+    own, shared = await kept(gateway, origin), await kept(gateway, owner_of("S"), b"shared")
+    strange = await kept(gateway, owner_of("T"), b"strange")
+    fork = origin
+    for _ in range(2):
+        made = await gateway.post(f"/runs/{fork}/fork", {"from_seq": 0})
+        fork = RunId(made.json()["run_id"])
+    for artifact in (own, shared):
+        assert await artifacts.get(gateway.runtime, fork, artifact.id) == artifact
+    with pytest.raises(ArtifactNotFound):
+        await artifacts.get(gateway.runtime, fork, strange.id)
+
+
 async def test_a_session_is_an_owner_by_its_name(gateway: Gateway) -> None:
     shared = await kept(gateway, owner_of("S"))
     owner = RunId(owner_of("S"))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 
@@ -9,12 +10,14 @@ from perdure.clock import text_of
 from perdure.errors import ArtifactNotFound, DuplicateCommand, KeyReused, RunNotFound, Unfit
 from perdure.identity.audit import Entry
 from perdure.ids import ArtifactId, RunId, SessionId
+from perdure.kernel.model import Birth
 from perdure.kernel.values import Json
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.history import SNAPSHOT_PREFIX, SNAPSHOT_TYPE, snapshot
 from perdure.services.media_types import media_type_of
 from perdure.stores.artifacts import ATTACHMENT, Artifact, ArtifactQuery, Counted, Named
 from perdure.stores.inbox import Message
+from perdure.stores.plane import Plane
 from perdure.stores.runs import Header
 
 SESSION_OWNER: Final = "session_memory_"
@@ -163,20 +166,24 @@ async def get(runtime: RuntimeContext, owner: RunId, artifact_id: ArtifactId) ->
     header = await runtime.plane.runs.header(owner)
     if artifact_id.startswith(SNAPSHOT_PREFIX):
         return (await _snapshot(runtime, header, artifact_id))[0]
-    return await runtime.plane.artifacts.get(artifact_id, owners=await _owners(runtime, header))
+    owners = await owners_of(runtime.plane, header.birth)
+    return await runtime.plane.artifacts.get(artifact_id, owners=owners)
 
 
-async def _owners(runtime: RuntimeContext, header: Header) -> list[str]:
-    """Whose artifacts a run may show: its own, its session's, and those of the runs that it was forked from."""
-    owners = [str(header.birth.id), owner_of(header.birth.session_id)]
-    before = header.birth.forked_from
-    while before is not None and len(owners) < FORKS_MAX:
-        owners.append(before.run_id)
-        try:
-            before = (await runtime.plane.runs.header(before.run_id)).birth.forked_from
-        except RunNotFound:
-            break
-    return owners
+async def owners_of(plane: Plane, birth: Birth) -> list[str]:
+    """Whose artifacts a run may read: its own, its root's, its session's, and those of what these were forked from."""
+    owners: dict[str, None] = {}
+    births, known = [birth], {birth.id}
+    for one in births:  # grows while it is walked
+        above = [one.root_id] if one.forked_from is None else [one.root_id, one.forked_from.run_id]
+        owners |= dict.fromkeys((one.id, owner_of(one.session_id), *above))
+        is_forked = one.guard is not None  # or below one that is
+        for run_id in above:
+            if is_forked and run_id not in known and len(known) < FORKS_MAX:
+                known.add(run_id)
+                with suppress(RunNotFound):  # it was purged; what it made is still there
+                    births.append((await plane.runs.header(run_id)).birth)
+    return list(owners)
 
 
 async def content(

@@ -13,9 +13,11 @@ from perdure.features.files.feature import files_feature
 from perdure.features.files.pdf.bounds import PdfBounds
 from perdure.features.files.pdf.pdfs import Pdfs
 from perdure.ids import Key, RunId, SessionId, StepId
-from perdure.kernel.model import Effect, Failed, Ok, Outcome
+from perdure.kernel.draft import born
+from perdure.kernel.model import Effect, Failed, Guard, Ok, Outcome, Point
 from perdure.registry.effects import EffectContext
 from perdure.services.artifacts import owner_of
+from perdure.stores.runs import Commit
 from tests.support.builders import a_birth
 from tests.support.clock import FakeClock
 from tests.support.planes import DATABASES, Store, a_store
@@ -76,6 +78,26 @@ async def test_an_artifact_of_the_session_is_read_and_one_of_another_run_is_not(
     stranger = replace(RUN, id=RunId("o"), root_id=RunId("o"), session_id=SessionId("o"))
     refused = await do("read_artifact", store, tmp_path, stranger, artifact=of_session.id)
     assert refused == Failed("not_found", f"the run has no artifact {of_session.id!r}")
+
+
+async def test_a_fork_and_what_is_below_it_read_the_artifacts_that_their_cells_name(
+    store: Store, tmp_path: Path
+) -> None:
+    """Of the run that it was forked from, of that one's session, and so on back."""
+    first, origin = a_birth("first", session_id="S"), a_birth("origin", session_id="T")
+    origin = replace(origin, forked_from=Point(first.id, 0), guard=Guard.ASK)
+    fork = a_birth("fork", forked_from=Point(origin.id, 0), guard=Guard.ASK, session_id="U")
+    child = a_birth("child", root_id=fork.id, session_id="U", guard=Guard.ASK)
+    for birth in (first, origin, fork):
+        await store.plane.runs.commit(Commit(born(birth, {})))
+    for owner in (first.id, owner_of("S"), origin.id, owner_of("T")):
+        kept = await store.plane.artifacts.put(
+            owner.encode(), owner=owner, content_type="text/plain", at=AT
+        )
+        for run in (fork, child):
+            read = await do("read_artifact", store, tmp_path, run, artifact=kept.id)
+            assert isinstance(read, Ok), (owner, run.id)
+            assert read.result["text"] == owner
 
 
 @pytest.mark.parametrize("named", [None, "", 7, {}, {"$artifact": 7}])

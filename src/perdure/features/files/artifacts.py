@@ -15,7 +15,7 @@ from perdure.ids import ArtifactId
 from perdure.kernel.model import Effect, Failed, Ok, Outcome
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext
-from perdure.services.artifacts import owner_of
+from perdure.services.artifacts import owners_of
 from perdure.stores.artifacts import Artifact, Maker
 
 PLAIN: Final = "application/octet-stream"
@@ -102,13 +102,12 @@ async def export_artifact(effect: Effect, context: EffectContext) -> Outcome:
 
 
 async def _found(named: Json, context: EffectContext) -> tuple[Artifact, bytes] | Failed:
-    """An artifact of the run, of the run at its root, or of its session, with its bytes."""
-    run = context.run
+    """An artifact that the run may read, with its bytes."""
     if isinstance(named, dict):
         named = named.get("$artifact") or named.get("artifact_id")
     if not isinstance(named, str) or not named:
         return Failed(NOT_FOUND, "there is no artifact to read")
-    owners = list(dict.fromkeys((run.id, run.root_id, owner_of(run.session_id))))
+    owners = await owners_of(context.plane, context.run)
     try:
         artifact = await context.plane.artifacts.get(ArtifactId(named), owners=owners)
     except ArtifactNotFound:
