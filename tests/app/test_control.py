@@ -16,7 +16,8 @@ from perdure.app.control import (
     open_ground,
     reinstate_admin,
 )
-from perdure.app.settings import Settings, bootstrap_path, read_settings
+from perdure.app.settings import Settings, read_settings
+from perdure.app.token_files import bootstrap_path
 from perdure.clock import SystemClock
 from perdure.errors import Invalid, Unauthenticated, UserExists
 from perdure.identity.credentials import Credentials

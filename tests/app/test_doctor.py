@@ -24,7 +24,8 @@ from perdure.app.doctor import (
     token_file,
 )
 from perdure.app.findings import Finding, Level
-from perdure.app.settings import Settings, read_settings, token_of
+from perdure.app.settings import Settings, read_settings
+from perdure.app.token_files import token_of
 from perdure.clock import SystemClock, text_of
 from perdure.features.code.sandbox import sandbox
 from tests.support.loopback import unused_port

@@ -9,7 +9,8 @@ import pytest
 
 from perdure.app import hardening
 from perdure.app.findings import Finding, Level
-from perdure.app.settings import Settings, make_data_folder, read_settings, token_of
+from perdure.app.settings import Settings, make_data_folder, read_settings
+from perdure.app.token_files import token_of
 
 Check = Callable[[Settings], Iterator[Finding]]
 STRONG = "agw_0123456789abcdefghijklmnopqrstuvwxyz"

@@ -1,21 +1,25 @@
 """Settings come from four places, in order; what cannot be meant is refused; secrets stay secret."""
 
-import stat
+from collections import Counter
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings
 
+from perdure.app import sections as sections_package
 from perdure.app.settings import (
     Settings,
     default_text,
     old_names,
     read_settings,
     source_of,
-    token_of,
-    token_path,
     unknown_names,
     variables,
 )
+from perdure.app.token_files import token_of
 from perdure.errors import Invalid
 from tests.support.reference_cli import REFERENCE, settings_page
 
@@ -70,13 +74,6 @@ def test_the_data_directory_is_where_such_things_are_kept(
     assert read_settings().data_dir == tmp_path / ".local/share/perdure"
 
 
-def test_a_path_is_made_whole_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert read_settings(data_dir=Path("here")).data_dir == tmp_path / "here"
-    assert read_settings(data_dir=Path("~/there")).data_dir == tmp_path / "there"
-
-
 @pytest.mark.parametrize("name", ["SECURITY", "PROTECT_READ", "PROTECT_WRITE"])
 def test_security_cannot_be_switched_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"ABSTRACTGATEWAY_{name}", "0")
@@ -94,20 +91,6 @@ def test_promise_13_reads_without_a_credential_cannot_be_switched_on(
     monkeypatch.setenv("ABSTRACTGATEWAY_DEV_READ_NO_AUTH", "0")
     assert not unknown_names()
     read_settings()
-
-
-@pytest.mark.parametrize(
-    ("value", "count"), [("1", 1), ("true", 1), ("2", 2), ("0", 0), ("off", 0)]
-)
-def test_forwarded_headers_are_believed_of_as_many_proxies_as_are_named(
-    value: str, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert read_settings().trusted_proxies == 0
-    monkeypatch.setenv("ABSTRACTGATEWAY_TRUST_PROXY", value)
-    monkeypatch.setenv("PERDURE_TRUSTED_PROXY_ADDRESSES", "10.0.0.0/8, ::1")
-    settings = read_settings()
-    assert settings.trusted_proxies == count
-    assert settings.trusted_proxy_addresses == ("10.0.0.0/8", "::1")
 
 
 def test_a_value_that_cannot_be_meant_is_refused_by_its_name(
@@ -165,32 +148,6 @@ def test_secrets_are_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in refused.value.detail
 
 
-def test_the_token_is_made_once_and_for_this_account_alone(home: Path) -> None:
-    first = token_of(read_settings()).get_secret_value()
-    assert first.startswith("agw_")
-    assert len(first) > 40
-    assert token_of(read_settings()).get_secret_value() == first
-    assert stat.S_IMODE((home / "token").stat().st_mode) == 0o600
-    assert stat.S_IMODE(home.stat().st_mode) == 0o700
-    assert [it.name for it in home.iterdir()] == ["token"]
-
-
-def test_a_token_comes_from_its_file(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    path.write_text("agw_mounted\n")
-    settings = read_settings(auth_token_file=path)
-    assert token_path(settings) == path
-    assert token_of(settings).get_secret_value() == "agw_mounted"
-    path.write_text("\n")
-    with pytest.raises(Invalid, match="is empty"):
-        token_of(settings)
-
-
-def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PERDURE_ALLOWED_ORIGINS", "https://a.example, https://b.example,")
-    assert read_settings().allowed_origins == ("https://a.example", "https://b.example")
-
-
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_says_in_a_line_what_it_means(name: str) -> None:
     meaning = Settings.model_fields[name].description
@@ -210,3 +167,26 @@ def test_a_font_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_settings(pdf_fonts=str(font))
     font.touch()
     assert read_settings(pdf_fonts=f"{font}, {font}").pdf_fonts == (font, font)
+
+
+def sections() -> list[type[BaseModel]]:
+    """The models that the modules of sections define."""
+    modules = [
+        import_module(f"{sections_package.__name__}.{it.name}")
+        for it in iter_modules(sections_package.__path__)
+    ]
+    return [
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+        and issubclass(kind, BaseModel)
+        and kind.__module__ == module.__name__
+    ]
+
+
+def test_every_section_is_joined_and_no_two_name_the_same_setting() -> None:
+    assert {*sections(), BaseSettings} == set(Settings.__bases__)
+    named = Counter(name for section in sections() for name in section.model_fields)
+    assert [name for name, times in named.items() if times > 1] == []
+    assert set(named) == set(Settings.model_fields), "a setting stands in a section"

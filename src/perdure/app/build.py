@@ -1,5 +1,8 @@
 """Puts the program together, top to bottom: clock, stores, features, runtime, face and runner."""
 
+import os
+import secrets
+import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,7 +30,7 @@ from perdure.app.planes import (
     open_notices,
     router_config_of,
 )
-from perdure.app.settings import LOCAL_HOSTS, Settings, holder_name, make_data_folder
+from perdure.app.settings import LOCAL_HOSTS, Settings, make_data_folder
 from perdure.clock import Clock, SystemClock
 from perdure.errors import Invalid
 from perdure.identity.access import RULES
@@ -165,9 +168,14 @@ def _ready(router: Router, control: ControlContext) -> Readiness:
     return ready
 
 
+def _holder_name() -> str:
+    """A name for this process in leases."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
 def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerConfig:
     return RunnerConfig(
-        holder=holder_name(), lease_s=settings.lease_s, poll_s=settings.poll_s,
+        holder=_holder_name(), lease_s=settings.lease_s, poll_s=settings.poll_s,
         grace_s=settings.grace_s, stop_s=settings.stop_s, runs_at_once=settings.runs_at_once,
         effects_at_once=settings.effects_at_once, probe=probe,
     )  # fmt: skip

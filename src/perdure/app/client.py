@@ -12,7 +12,8 @@ import anyio
 import httpx2
 
 from perdure import errors
-from perdure.app.settings import LOCAL_HOSTS, Settings, token_path
+from perdure.app.settings import LOCAL_HOSTS, Settings
+from perdure.app.token_files import token_path
 from perdure.errors import GatewayError, Invalid, Unreachable
 from perdure.ids import new_id
 from perdure.kernel.values import Json

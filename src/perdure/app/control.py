@@ -20,7 +20,8 @@ from perdure.adapters.sql.principals import SqlPrincipals
 from perdure.adapters.sql.profiles import SqlSharedProfiles
 from perdure.adapters.sql.sessions import SqlSessions
 from perdure.adapters.sql.tokens import SqlTokens
-from perdure.app.settings import Settings, bootstrap_path, installation_token_of, token_of
+from perdure.app.settings import Settings
+from perdure.app.token_files import bootstrap_path, installation_token_of, token_of
 from perdure.clock import Clock, text_of
 from perdure.errors import Invalid, UserExists
 from perdure.identity.audit import Entry

@@ -18,7 +18,8 @@ from perdure.app import hardening
 from perdure.app.failures import program
 from perdure.app.findings import Check, Finding, Level
 from perdure.app.lost_keys import lost_keys
-from perdure.app.settings import Settings, models_folder, token_path, unknown_names, variables
+from perdure.app.settings import Settings, models_folder, unknown_names, variables
+from perdure.app.token_files import token_path
 from perdure.clock import SystemClock, time_of
 from perdure.errors import Forbidden, GatewayError, Invalid, Unauthenticated, Unreachable
 

@@ -14,9 +14,9 @@ from perdure.app.settings import (
     PROVIDER_NAME,
     Settings,
     config_path,
-    token_path,
     variables,
 )
+from perdure.app.token_files import bootstrap_path, token_path
 
 TOKEN_LETTERS_MIN: Final = 32  # with fewer, or with few different ones, a token can be guessed
 TOKEN_DIFFERENT_MIN: Final = 10
@@ -168,7 +168,7 @@ def plain_providers(settings: Settings) -> Iterator[Finding]:
 
 def forgotten_token(settings: Settings) -> Iterator[Finding]:
     """The first admin's token does not lie about."""
-    path = settings.data_dir / "auth" / "bootstrap-admin-token"
+    path = bootstrap_path(settings)
     if path.exists():
         yield Finding(Level.WARNING, "first token", f"{path} still holds the first admin's token", f"keep it elsewhere, then rm {path}")  # fmt: skip
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from perdure.app.settings import bootstrap_path, read_settings
+from perdure.app.settings import read_settings
+from perdure.app.token_files import bootstrap_path
 from tests.app.conftest import Perdure
 from tests.support.scripted_gateway import ScriptedGateway
 

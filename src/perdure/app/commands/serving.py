@@ -34,7 +34,8 @@ def serve(
     no_runner: Annotated[bool, typer.Option("--no-runner", help="The API alone; needs Postgres.")] = False,
 ) -> None:  # fmt: skip
     """Run the gateway: the API, and the runner beside it. Ctrl-C stops it."""
-    from perdure.app.settings import read_settings, token_path
+    from perdure.app.settings import read_settings
+    from perdure.app.token_files import token_path
 
     settings = read_settings(host=host, port=port, data_dir=data_dir)
     if no_runner and settings.database_url is None:
@@ -79,7 +80,8 @@ def quickstart(
     Starts one run of `basic-agent`, shows it, says what to try next, and goes on serving until
     Ctrl-C. Earlier runs are kept.
     """
-    from perdure.app.settings import read_settings, source_of, token_of
+    from perdure.app.settings import read_settings, source_of
+    from perdure.app.token_files import token_of
 
     # The run has the terminal to itself, unless more was asked for.
     level = "warning" if source_of("log_level", {}) == "default" else None

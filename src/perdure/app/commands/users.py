@@ -127,7 +127,8 @@ def bootstrap(
     """
     import anyio
 
-    from perdure.app.settings import bootstrap_path, read_settings
+    from perdure.app.settings import read_settings
+    from perdure.app.token_files import bootstrap_path
 
     settings = read_settings(data_dir=data_dir)
     token = anyio.run(_reinstated, settings)
