@@ -9,6 +9,7 @@ from perdure.api.deps import CurrentRuntime, EntryInside, NewCommand, require
 from perdure.api.routing import PREFIX, answers, json_of, resource
 from perdure.api.schemas.fields import NamePath
 from perdure.features.flows import authoring
+from perdure.features.flows import drawing_schemas as drawn
 from perdure.features.flows import schemas as shown
 from perdure.identity.access import ADMIN, USER, Recorded, Rule, rule
 from perdure.services import bundles, flows
@@ -149,50 +150,50 @@ async def undeprecate_bundle(
 # --- flows under their authors' hands ------------------------------------------------------------
 
 
-@drawings.get("", dependencies=[require("drawing:read")], responses=answers(shown.DrawingList))
+@drawings.get("", dependencies=[require("drawing:read")], responses=answers(drawn.DrawingList))
 async def list_drawings(runtime: CurrentRuntime) -> Response:
     """List the flows that are being drawn, the one changed last first."""
-    return json_of([shown.drawing_of(it) for it in await authoring.listed(runtime)])
+    return json_of([drawn.drawing_of(it) for it in await authoring.listed(runtime)])
 
 
 @drawings.post(
     "",
     dependencies=[require("drawing:write")],
-    responses=answers(shown.CheckedDrawing, 409, body=True),
+    responses=answers(drawn.CheckedDrawing, 409, body=True),
 )
 async def create_drawing(
-    body: shown.NewDrawing, runtime: CurrentRuntime, key: NewCommand, entry: EntryInside
+    body: drawn.NewDrawing, runtime: CurrentRuntime, key: NewCommand, entry: EntryInside
 ) -> Response:
     """Keep a new flow. It need not be whole; `problems` says what keeps it from being run."""
     drawing = await authoring.create(runtime, body.named(), key, entry)
-    return json_of(shown.checked_of(drawing, await authoring.problems(runtime, drawing)))
+    return json_of(drawn.checked_of(drawing, await authoring.problems(runtime, drawing)))
 
 
 @drawings.get(
     "/{flow_id}",
     dependencies=[require("drawing:read")],
-    responses=answers(shown.DrawingItem, 404),
+    responses=answers(drawn.DrawingItem, 404),
 )
 async def read_drawing(flow_id: NamePath, runtime: CurrentRuntime) -> Response:
     """Show a flow as its author has it."""
-    return json_of(shown.drawing_of(await authoring.read(runtime, flow_id)))
+    return json_of(drawn.drawing_of(await authoring.read(runtime, flow_id)))
 
 
 @drawings.put(
     "/{flow_id}",
     dependencies=[require("drawing:write")],
-    responses=answers(shown.CheckedDrawing, 404, 409, body=True),
+    responses=answers(drawn.CheckedDrawing, 404, 409, body=True),
 )
 async def change_drawing(
-    flow_id: NamePath, body: shown.ChangedDrawing, runtime: CurrentRuntime, entry: EntryInside
+    flow_id: NamePath, body: drawn.ChangedDrawing, runtime: CurrentRuntime, entry: EntryInside
 ) -> Response:
     """Change a flow. What is not named stays; `problems` says what keeps it from being run."""
     drawing = await authoring.change(runtime, flow_id, body.named(), entry)
-    return json_of(shown.checked_of(drawing, await authoring.problems(runtime, drawing)))
+    return json_of(drawn.checked_of(drawing, await authoring.problems(runtime, drawing)))
 
 
 @drawings.delete(
-    "/{flow_id}", dependencies=[require("drawing:write")], responses=answers(shown.Deleted, 404)
+    "/{flow_id}", dependencies=[require("drawing:write")], responses=answers(drawn.Deleted, 404)
 )
 async def remove_drawing(
     flow_id: NamePath, runtime: CurrentRuntime, entry: EntryInside
@@ -205,29 +206,29 @@ async def remove_drawing(
 @drawings.get(
     "/{flow_id}/check",
     dependencies=[require("drawing:read")],
-    responses=answers(shown.Checked, 404),
+    responses=answers(drawn.Checked, 404),
 )
 async def check_drawing(flow_id: NamePath, runtime: CurrentRuntime) -> Response:
     """Say what keeps a flow from being run: each problem with its node, its pin and its edge."""
     drawing = await authoring.read(runtime, flow_id)
-    return json_of(shown.check_of(await authoring.problems(runtime, drawing)))
+    return json_of(drawn.check_of(await authoring.problems(runtime, drawing)))
 
 
 @drawings.post(
     "/{flow_id}/publish",
     dependencies=[require("drawing:write")],
-    responses=answers(shown.PublishedDrawing, 404, 409, body=True),
+    responses=answers(drawn.PublishedDrawing, 404, 409, body=True),
 )
 async def publish_drawing(
     flow_id: NamePath,
     runtime: CurrentRuntime,
     key: NewCommand,
     entry: EntryInside,
-    body: shown.PublishDrawing | None = None,
+    body: drawn.PublishDrawing | None = None,
 ) -> Response:
     """Make a bundle of a flow and of all that it runs. A published version never changes."""
-    asked = (body or shown.PublishDrawing()).asked(key)
-    return json_of(shown.published_of(await authoring.publish(runtime, flow_id, asked, entry)))
+    asked = (body or drawn.PublishDrawing()).asked(key)
+    return json_of(drawn.published_of(await authoring.publish(runtime, flow_id, asked, entry)))
 
 
 @workflows.get(
