@@ -126,6 +126,44 @@ async def test_an_edit_that_no_run_would_notice_is_let_pass(
     assert await under(lived[0], COMPATIBLE[edit]) == [Replayed(lived[1], 8)]
 
 
+OTHER_KIND = a_flow(
+    drawn() | {"ask": a_node("sequence", out="then:0")},
+    "start -> tell -> ask", "ask:then:0 -> emit -> end", "start.prompt => tell.message",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flow", "why"),
+    [
+        (renamed(), "the run stands at 'ask', which this version does not have"),
+        (OTHER_KIND, "'ask' is answered, and in this version it asks for nothing"),
+    ],
+)
+async def test_a_fork_that_stands_where_a_version_has_no_such_node_differs_there(
+    lived: tuple[Gateway, RunId], flow: Json, why: str
+) -> None:
+    """Its cells come from the version of its origin; the other one is never asked to begin."""
+    gateway, run_id = lived
+    fork_id = await forked(gateway, run_id, 3)
+    await gateway.until(fork_id, "completed")
+    (fork, origin) = await under(gateway, flow)
+    assert (origin.run_id, fork.run_id) == (run_id, fork_id)
+    assert fork.difference is not None
+    assert fork.difference.seq == 3
+    last = await forked(gateway, fork_id, 1, bundle_version="2.0.0")
+    assert (await gateway.until(last, "failed"))["error"] == f"bad_input: {why}"
+
+
+async def forked(gateway: Gateway, run_id: str, seq: int, **how: Json) -> str:
+    """A fork that waits, and is answered."""
+    made = await gateway.post(f"/runs/{run_id}/fork", {"from_seq": seq, **how})
+    fork_id = str(made.json()["run_id"])
+    summary = await gateway.until(fork_id, "waiting")
+    answer = {"wait_key": summary["waiting"]["wait_key"], "payload": {"response": "So."}}
+    await gateway.command(fork_id, "resume", payload=answer)
+    return fork_id
+
+
 async def test_only_versions_that_are_there_are_held_against_anything(
     lived: tuple[Gateway, RunId],
 ) -> None:

@@ -144,7 +144,7 @@ class FlowProgram:
         """End with the failure; of a node that is as good as a function it is a fault of the node."""
         place = read_place(turn, position)
         assert place is not None, "an outcome comes to a position that waits for it"
-        node = self.flow.nodes[place.node]
+        node = self._node(place)
         if isinstance(node.kind, Exec) and node.kind.faults and failed.code not in NO_FAULTS:
             turn.path = (node.id,)
             raise ComputeFault(node, failed.detail or failed.code)
@@ -152,13 +152,20 @@ class FlowProgram:
 
     # --- going on ----------------------------------------------------------------------------
 
+    def _node(self, place: Place) -> Node:
+        """The node at a place. Raises `PlanFault` where a fork brought the place from another version."""
+        node = self.flow.nodes.get(place.node)
+        if node is None:
+            raise PlanFault(f"the run stands at {place.node!r}, which this version does not have")
+        return node
+
     def _advance(self, turn: Turn) -> None:
         position = current(turn)
         place = read_place(turn, position)
         if place is None:
             self._begin(turn)
             return
-        node = self.flow.nodes[place.node]
+        node = self._node(place)
         turn.path = (node.id,)
         match node.kind:
             case Control() as control:
@@ -206,8 +213,9 @@ class FlowProgram:
         """The node at `position` has got what it asked for."""
         place = read_place(turn, position)
         assert place is not None, "an answer comes to a position that waits for it"
-        node = self.flow.nodes[place.node]
-        assert isinstance(node.kind, Exec) and node.kind.finish is not None, "it asked"
+        node = self._node(place)
+        if not isinstance(node.kind, Exec) or node.kind.finish is None:
+            raise PlanFault(f"{node.id!r} is answered, and in this version it asks for nothing")
         vars = Vars(turn, last_cell(position))
         visit = Visit(node, {}, vars, turn.moment, self.flow.home)
         answer = Answer(result, place.hold)
