@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.clock import text_of
 from perdure.features.schedules import program as program_module
 from perdure.features.schedules.calendar import Dst
 from perdure.ids import derived_id
+from perdure.kernel.limits import Limits
 from perdure.kernel.model import Failed, Ok, Status
 from perdure.kernel.program import Program
 from perdure.kernel.values import Json
@@ -379,6 +381,62 @@ def test_new_terms_may_end_a_schedule_or_make_it_another() -> None:
     ended = {"repeat_until": text_of(it.now)}
     it.tell({"do": "update", "at_once": True, "changes": ended})
     assert it.status is Status.COMPLETED
+
+
+def test_what_has_passed_is_accounted_for_under_the_terms_of_then() -> None:
+    it = Scheduled(interval="1m", overlap="terminate_other")
+    it.world.clock.set(START + HOUR)
+    it.tell({"do": "update", "at_once": True, "changes": {"interval": "1h"}})
+    assert [one["planned_at"] for one in it.occurrences()] == every(START, MINUTE, 61)
+    assert it.until(START + 2 * HOUR).outcomes().total() == 62
+
+
+def test_what_was_planned_in_a_pause_is_skipped_whatever_was_told_in_it() -> None:
+    it = Scheduled(interval="1m").pause()
+    it.world.clock.set(START + HOUR)
+    it.tell({"do": "update", "at_once": True, "changes": {"interval": "1h"}}).resume()
+    assert it.whys() == ["paused: lunch"] * 60
+
+
+def test_new_terms_plan_nothing_for_the_time_before_them() -> None:
+    it = Scheduled(cron="0 20 * * *").until(START + HOUR)
+    early = {"cron": f"{(START + MINUTE).minute} {(START + MINUTE).hour} * * *"}
+    it.tell({"do": "update", "at_once": True, "changes": early}).until(START + 23 * HOUR)
+    assert it.occurrences() == []
+    assert it.until(START + DAY + HOUR).outcomes() == {"ran": 1}
+
+
+def test_new_terms_leave_what_is_late_on_purpose_as_it_was_planned() -> None:
+    it = Scheduled(interval="1h", jitter="50m").until(START + 3 * HOUR)
+    before = it.outcomes().total()
+    it.world.clock.set(START + 3 * HOUR + timedelta(seconds=1))
+    it.tell({"do": "update", "at_once": True, "changes": {"overlap": "allow_all"}})
+    it.until(START + 4 * HOUR)
+    assert [one["planned_at"] for one in it.occurrences()] == every(START, HOUR, before + 1)
+
+
+def test_what_waits_begins_at_once_where_it_may_overlap_from_now_on() -> None:
+    it = Scheduled(RUNNING, interval="1h", overlap="buffer_all").until(START + 3 * HOUR)
+    assert len(it.going) == 1
+    it.tell({"do": "update", "at_once": True, "changes": {"overlap": "allow_all"}})
+    assert len(it.going) == 4
+
+
+@pytest.mark.parametrize("overlap", ["cancel_other", "terminate_other"])
+def test_a_long_pause_takes_no_more_moves_than_under_other_policies(overlap: str) -> None:
+    it = Scheduled(RUNNING, cron="*/5 * * * *", overlap=overlap).until(START + HOUR).pause()
+    life = it.world.lives[it.id]
+    birth = replace(life.run.birth, limits=Limits(moves_max=50))
+    life.run = replace(life.run, birth=birth)
+    it.world.clock.set(START + 2 * DAY)
+    assert it.resume().status is Status.WAITING
+    assert it.outcomes().total() == 2 * 288 + 1
+
+
+def test_without_a_window_what_is_in_time_runs() -> None:
+    it = Scheduled(interval="1h", catchup_window="0s").sleep(START + HOUR + timedelta(seconds=2))
+    it.sleep(START + 4 * HOUR)
+    assert it.outcomes() == {"ran": 3, "skipped": 2}
 
 
 def test_jitter_is_the_same_for_all_times_of_one_schedule() -> None:

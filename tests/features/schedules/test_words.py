@@ -42,6 +42,14 @@ def test_new_terms_name_what_changes_and_nothing_else() -> None:
     assert later["at_once"] is False
 
 
+@pytest.mark.parametrize("new", [{"cron": "@daily"}, {"timezone": "Asia/Kolkata"}, {"dst": "skip"}])
+def test_new_times_of_the_wall_apply_at_once_or_not_at_all(new: dict[str, Json]) -> None:
+    cron: dict[str, Any] = {"interval": None, "cron": "@hourly"}
+    assert told("update_schedule", new, **cron)["at_once"] is True
+    with pytest.raises(Unfit, match="at once"):
+        told("update_schedule", {**new, "apply_immediately": False}, **cron)
+
+
 def test_null_clears_what_may_be_left_out_and_says_nothing_of_the_rest() -> None:
     asked = told("update_schedule", {"jitter": None, "timezone": None}, jitter="1m")
     assert asked["changes"] == {"jitter": None}

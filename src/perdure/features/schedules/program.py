@@ -38,6 +38,9 @@ from perdure.services.schedules import OCCURRENCE, RECURS, SCHEDULE
 from perdure.stores.bundles import mark_of
 
 LATE: Final = timedelta(minutes=1)  # what starts later than this was caught up
+IN_TIME: Final = timedelta(
+    seconds=5
+)  # no timer is exact: what is no later than this was not missed
 RUNNING_MAX: Final = 500  # occurrences at once
 BUFFER_MAX: Final = 1_000  # planned times that wait for the ones before
 BACKFILL_MAX: Final = 1_000  # planned times that are to be made up for
@@ -74,6 +77,7 @@ class Schedules:
                 if isinstance(event, Due):
                     turn.at.count(timer=None)
                 turn.catch_up()
+        turn.take_terms()
         return turn.move()
 
 
@@ -93,7 +97,8 @@ class Turn:
         self.spec = self.at.spec
         self.plan: Plan = plan_of(self.spec, time_of(self.at.counts.anchor))
         self.jitter = jitter_of(self.spec, moment.run.id)
-        self.window = duration_of(self.spec["catchup_window"], "catchup_window")
+        window = duration_of(self.spec["catchup_window"], "catchup_window")
+        self.window = max(window, IN_TIME)
         self.overlap = Overlap(self.spec["overlap"])
         self.starts: list[Start] = []
         self.notes: list[Note] = []
@@ -113,7 +118,9 @@ class Turn:
 
     def catch_up(self) -> None:
         """Account for the planned times that have passed, as many as one move may."""
-        for _ in range(1 if self.overlap in HEADING_OUT else PER_MOVE):
+        for _ in range(PER_MOVE):
+            if self.starts and self.overlap in HEADING_OUT:
+                break  # what begins in this move cannot end in it
             planned = self.next_planned()
             if planned is None or planned + self.jitter > self.moment.at:
                 return
@@ -306,10 +313,10 @@ class Turn:
 
     def _go_on(self) -> None:
         """Start what waits and may begin now."""
-        if self.at.buffer and not self.at.busy():
+        together = self.overlap is Overlap.ALLOW_ALL
+        while self.at.buffer and (together or not self.at.busy()):
             it = self.at.buffer.pop(0)
             self.start(it["planned_at"], it["outcome"], why="waited for the one before")
-        together = self.overlap is Overlap.ALLOW_ALL
         while self.at.backfill and (together or not self._backfills()):
             self.start(self.at.backfill.pop(0), "caught_up", "backfill")
 
@@ -327,7 +334,8 @@ class Turn:
             case "deprecate":
                 self._close(mark_of(message["marks"], self.home.program.name))
             case _:
-                self._change(message)
+                self.at.terms = message
+                self.catch_up()
 
     def _close(self, mark: Json) -> None:
         """Start nothing while the flow has a mark; where it is taken away, pass over what was planned meanwhile."""
@@ -344,13 +352,24 @@ class Turn:
                 self.skip(planned, self.at.closed, "backfill")
             self.at.buffer, self.at.backfill = [], []
 
+    def take_terms(self) -> None:
+        """Take new terms, once all that has passed under the old ones is accounted for."""
+        message = self.at.terms
+        if message is None or self.more:
+            return
+        self.at.terms = None
+        self._change(message)
+        self.overlap = Overlap(self.spec["overlap"])
+        self._go_on()
+
     def _change(self, message: Json) -> None:
         """Take new terms: at once, from the last planned time on; or from the next one on, which stays."""
         counts, pending = self.at.counts, self.next_planned()
         if message["at_once"]:
-            if counts.after is not None:
-                now = max(self.moment.text, counts.after)
-                self.at.count(anchor=counts.last or counts.anchor, after=now)
+            # What was planned since then is late on purpose, and still to be run.
+            passed = text_of(self.moment.at - self.jitter)
+            after = passed if counts.after is None else max(passed, counts.after)
+            self.at.count(anchor=counts.last or counts.anchor, after=after)
         elif pending is not None:
             self.at.count(anchor=text_of(pending), after=text_of(pending - TICK))
         self.at.spec = self.spec = {

@@ -16,6 +16,7 @@ RUNNING: Final = "ctl/running"
 BUFFER: Final = "ctl/buffer"
 BACKFILL: Final = "ctl/backfill"
 GAP: Final = "ctl/gap"
+TERMS: Final = "ctl/terms"  # new terms, while what has passed under the old ones is accounted for
 CLOSED: Final = "ctl/closed"  # why nothing is started, where the flow takes no new runs
 
 
@@ -47,6 +48,7 @@ class Standing:
         self.backfill: list[str] = list(cells.get(BACKFILL, ()))
         self.gap: Json = cells.get(GAP)
         self.closed: str | None = cells.get(CLOSED)
+        self.terms: Json = cells.get(TERMS)
         self._before = self._cells()
 
     def _cells(self) -> dict[str, Json]:
@@ -55,7 +57,14 @@ class Standing:
             BUFFER: list(self.buffer),
             BACKFILL: list(self.backfill),
         }
-        return {SPEC: self.spec, STANDING: self.counts, **lists, GAP: self.gap, CLOSED: self.closed}
+        return {
+            SPEC: self.spec,
+            STANDING: self.counts,
+            **lists,
+            GAP: self.gap,
+            CLOSED: self.closed,
+            TERMS: self.terms,
+        }
 
     def count(self, **changes: Json) -> None:
         """Change counts."""

@@ -21,6 +21,7 @@ from perdure.services.schedules import SCHEDULE, SPEC
 CLEARED: Final = frozenset(
     {"jitter", "repeat_until", "pause_after_failures", "run_timeout"}
 )  # by null
+WALL: Final = frozenset({"cron", "timezone", "dst"})  # what times of the wall are read by
 Short = Annotated[str, StringConstraints(max_length=256)]
 M = TypeVar("M", bound=BaseModel)
 
@@ -68,9 +69,9 @@ def update(run: Run, cells: Cells, payload: Mapping[str, Json], at: datetime) ->
         changes.setdefault("cron", None)
     elif changes.get("cron") is not None:
         changes["interval"] = None
-        if not asked.apply_immediately:
-            raise Unfit("New cron text applies at once.", field="apply_immediately")
     new = {**spec, **changes}
+    if new["cron"] is not None and not asked.apply_immediately and WALL & changes.keys():
+        raise Unfit("New cron text and a new clock apply at once.", field="apply_immediately")
     if changes.get("repeat_until") is not None:
         changes["repeat_until"] = text_of(
             time_in(changes["repeat_until"], "repeat_until", new["timezone"])
