@@ -13,7 +13,6 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from perdure.adapters.sql.statements import Sql
-from perdure.api.app import routes_of
 from perdure.app.build import App, build
 from perdure.app.planes import RUNTIME, TENANT, limits_of, metering_of, router_config_of
 from perdure.app.settings import read_settings
@@ -29,12 +28,12 @@ from perdure.runtimes.limits import RuntimeLimits
 from perdure.stores.runs import Commit
 from tests.support.builders import an_effect
 from tests.support.built import built
-from tests.support.gateway import a_straight_bundle, packed, served
+from tests.support.gateway import served
 from tests.support.postgres import new_database, serving_postgres
 from tests.support.running import Acted, Gate, Script, Stage, always
+from tests.support.town import API, Town, a_start, a_town
 
 ECHO = ProgramRef("echo", None, "")
-API = "/api/gateway"
 
 
 async def an_echo(app: App) -> RunId:
@@ -106,70 +105,6 @@ async def test_a_face_and_a_runner_share_a_postgres_and_tell_each_other(tmp_path
 # --- many principals -------------------------------------------------------------------------------
 
 
-def stored_in(database: str) -> dict[str, Any]:
-    """The setting of where the data lie: in files, or in a Postgres that has nothing yet."""
-    return {} if database == "sqlite" else {"database_url": new_database()}
-
-
-class Town:
-    """The program in user mode, with clients of users."""
-
-    def __init__(self, app: App, clients: AsyncExitStack) -> None:
-        self.app, self._clients = app, clients
-
-    async def client(self, token: str) -> httpx2.AsyncClient:
-        """A client that shows this token."""
-        transport = httpx2.ASGITransport(app=self.app.api, raise_app_exceptions=False)
-        bearer = {"authorization": f"Bearer {token}"}
-        made = httpx2.AsyncClient(transport=transport, base_url="http://built", headers=bearer)
-        return await self._clients.enter_async_context(made)
-
-    async def user(self, name: str) -> httpx2.AsyncClient:
-        """A client of a new user."""
-        assert self.app.first_token is not None
-        admin = await self.client(self.app.first_token)
-        answer = await admin.post(f"{API}/admin/users", json={"user_id": name})
-        assert answer.status_code == 200, answer.text
-        return await self.client(answer.json()["token"])
-
-
-@asynccontextmanager
-async def a_town(folder: Path, **settings: Any) -> AsyncIterator[Town]:
-    """The program in user mode, at work."""
-    given: dict[str, Any] = {"embedded_model": False, "user_auth": True, "port": 0, **settings}
-    async with build(read_settings(data_dir=folder, **given)) as app, AsyncExitStack() as clients:
-        assert app.runner is not None
-        async with anyio.create_task_group() as group:
-            group.start_soon(app.runner.serve)
-            yield Town(app, clients)
-            app.closing.close()
-            app.runner.stop()
-
-
-async def a_start(client: httpx2.AsyncClient, session_id: str) -> httpx2.Response:
-    """Start a run that asks somebody."""
-    body = {"bundle_id": "ask-first", "input_data": {"prompt": "hello"}, "session_id": session_id}
-    return await client.post(f"{API}/runs/start", json=body)
-
-
-@pytest.mark.anyio
-async def test_promise_63_the_same_session_id_of_two_users_is_two_sessions(
-    tmp_path: Path, database: str
-) -> None:
-    async with a_town(tmp_path, **stored_in(database)) as town:
-        alice, bob = [await town.user(name) for name in ("alice", "bob")]
-        runs = {}
-        for client in (alice, bob):
-            answer = await a_start(client, "the-same")
-            assert answer.status_code == 200, answer.text
-            runs[client] = answer.json()["run_id"]
-        for client in (alice, bob):
-            listed = (await client.get(f"{API}/runs?session_id=the-same")).json()["items"]
-            assert [it["run_id"] for it in listed] == [runs[client]]
-        for theirs, client in ((runs[bob], alice), (runs[alice], bob)):
-            assert (await client.get(f"{API}/runs/{theirs}")).status_code == 404
-
-
 @pytest.mark.anyio
 async def test_the_first_admin_has_the_plane_of_the_single_token(tmp_path: Path) -> None:
     """Switching users on leaves it the same runs."""
@@ -182,20 +117,6 @@ async def test_the_first_admin_has_the_plane_of_the_single_token(tmp_path: Path)
         assert town.app.first_token is not None
         admin = await town.client(town.app.first_token)
         assert (await admin.get(f"{API}/runs/{run_id}")).status_code == 200
-
-
-@pytest.mark.anyio
-async def test_who_starts_too_many_is_told_when_to_come_again_and_others_are_not(
-    tmp_path: Path,
-) -> None:
-    async with a_town(tmp_path, principal_starts=3) as town:
-        alice, bob = [await town.user(name) for name in ("alice", "bob")]
-        answers = [await a_start(alice, "s") for _ in range(4)]
-        assert [it.status_code for it in answers] == [200, 200, 200, 429]
-        problem = answers[-1].json()
-        assert problem["code"] == "too_many_requests" and problem["limit"] == "starts_per_minute"
-        assert answers[-1].headers["retry-after"] == str(problem["retry_after"])
-        assert (await a_start(bob, "s")).status_code == 200
 
 
 @pytest.mark.anyio
@@ -239,37 +160,6 @@ def test_the_limits_of_settings_are_those_of_runtimes(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_one_principal_has_so_many_requests_at_once_and_others_have_their_own(
-    tmp_path: Path,
-) -> None:
-    reached, go_on = anyio.Event(), anyio.Event()
-    told: list[int] = []
-
-    async def body() -> AsyncIterator[bytes]:
-        yield b"{"
-        reached.set()
-        await go_on.wait()
-        yield b"}"
-
-    async def slow(client: httpx2.AsyncClient) -> None:
-        headers = {"content-type": "application/json"}
-        answer = await client.post(f"{API}/runs/start", content=body(), headers=headers)
-        told.append(answer.status_code)
-
-    async with a_town(tmp_path, principal_requests=1) as town:
-        alice, bob = [await town.user(name) for name in ("alice", "bob")]
-        async with anyio.create_task_group() as group:
-            group.start_soon(slow, alice)
-            await reached.wait()
-            refused = await alice.get(f"{API}/me")
-            assert (await bob.get(f"{API}/me")).status_code == 200
-            go_on.set()
-        assert (refused.status_code, refused.json()["limit"]) == (429, "requests_at_once")
-        assert (await alice.get(f"{API}/me")).status_code == 200
-        assert told == [400]
-
-
-@pytest.mark.anyio
 async def test_a_stream_keeps_its_plane_open_and_counts_as_one(tmp_path: Path) -> None:
     async with a_town(tmp_path, principal_streams=1, plane_idle_s=0.001) as town:
         alice = await town.user("alice")
@@ -289,24 +179,6 @@ async def test_a_stream_keeps_its_plane_open_and_counts_as_one(tmp_path: Path) -
             with anyio.fail_after(30):
                 while town.app.router.open_count > 1:
                     await anyio.sleep(0.05)
-
-
-@pytest.mark.anyio
-async def test_a_stream_whose_bytes_are_spent_ends_and_its_reader_is_told_when_to_come(
-    tmp_path: Path,
-) -> None:
-    async with a_town(tmp_path, principal_stream_bytes=1024) as town:
-        alice = await town.user("alice")
-        body = {"bundle_id": "ask-first", "input_data": {"prompt": "x" * 2_000}}
-        run_id = (await alice.post(f"{API}/runs/start", json=body)).json()["run_id"]
-        path = f"{API}/runs/{run_id}/ledger/stream"
-        with anyio.fail_after(30):
-            while (await alice.get(path)).status_code == 200:  # ends, though the run does not
-                pass
-        refused = await alice.get(path)
-        assert refused.status_code == 429
-        assert refused.json()["limit"] == "stream_bytes_per_minute"
-        assert int(refused.headers["retry-after"]) >= 1
 
 
 @pytest.mark.anyio
@@ -343,58 +215,6 @@ async def test_an_admin_who_looks_at_a_disabled_users_runs_sets_none_of_them_goi
         assert seen.status_code == 200, seen.text
         assert town.app.router.is_open(TENANT, RuntimeId("alice"))
         assert [it.runtime.runtime for it in town.app.runner.lanes] == [RUNTIME]
-
-
-def listings(app: App) -> list[str]:
-    """Every route that gives something out without being told of what."""
-    return [
-        route.path
-        for route in routes_of(app.api)
-        if "GET" in (route.methods or set()) and "{" not in route.path
-    ]
-
-
-async def settle_in(client: httpx2.AsyncClient, name: str) -> None:
-    """Have a bundle, an endpoint profile, a run, a token and a session, each called after `name`."""
-    bundle = packed(a_straight_bundle(id=f"plan-of-{name}"))
-    profile = {
-        "id": f"way-of-{name}",
-        "display_name": name,
-        "provider_family": "openai",
-        "api_key": "k" * 20,
-    }
-    token = {"name": f"key-of-{name}"}
-    for path, body in (("/config/provider-endpoint-profiles", profile), ("/me/tokens", token)):
-        answer = await client.post(f"{API}{path}", json=body)
-        assert answer.status_code == 200, answer.text
-    answer = await client.post(f"{API}/bundles/upload", files={"file": ("a.flow", bundle)})
-    assert answer.status_code == 200, answer.text
-    assert (await a_start(client, f"session-of-{name}")).status_code == 200
-
-
-@pytest.mark.anyio
-async def test_promise_73_nothing_that_lists_shows_what_is_anothers(
-    tmp_path: Path, database: str
-) -> None:
-    """Neither by a name nor by a count: what there is to see is the same before and after."""
-    async with a_town(tmp_path, **stored_in(database)) as town:
-        alice, bob = await town.user("alice"), await town.user("bob")
-        paths = listings(town.app)
-        bob.headers["x-request-id"] = "the-same"  # which problems repeat
-        before = {path: (await bob.get(path)).text for path in paths}
-        await settle_in(alice, "alice")
-        after = {path: (await bob.get(path)).text for path in paths}
-        assert [path for path, text in after.items() if "alice" in text] == []
-        steady = [
-            it
-            for it in paths
-            if it.startswith((f"{API}/discovery", f"{API}/bundles", f"{API}/config", f"{API}/runs"))
-        ]
-        assert len(steady) >= 6
-        assert {it: after[it] for it in steady} == {it: before[it] for it in steady}
-        own = "".join([(await alice.get(path)).text for path in paths])
-        for kind in ("plan", "way", "session", "key"):
-            assert f"{kind}-of-alice" in own, f"the test made no {kind} to be seen"
 
 
 # --- several processes -----------------------------------------------------------------------------
