@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import pytest
 
 from perdure.bundles.codec import read_bundle
@@ -154,6 +155,24 @@ async def test_a_published_version_never_changes(gateway: Gateway) -> None:
         f"/visualflows/{flow_id}/publish", {"bundle_id": "b", "bundle_version": "1.0.0"}
     )
     assert (again.status_code, again.json()["code"]) == (409, "bundle_exists")
+
+
+async def test_what_is_published_at_once_writes_nothing_over(gateway: Gateway) -> None:
+    """`overwrite` is for a version that somebody names; the next one is whoever's comes first."""
+    ids = [(await saved(gateway, STRAIGHT | {"name": f"F{number}"}))["id"] for number in range(3)]
+    answers: dict[str, str] = {}
+
+    async def publish(flow_id: str) -> None:
+        told = await published(gateway, flow_id, bundle_id="B", overwrite=True)
+        answers[flow_id] = told["bundle_version"]
+
+    async with anyio.create_task_group() as group:
+        for flow_id in ids:
+            group.start_soon(publish, flow_id)
+    assert sorted(answers.values()) == ["0.0.0", "0.0.1", "0.0.2"]
+    for flow_id, version in answers.items():
+        shown = (await gateway.get(f"/bundles/B?bundle_version={version}")).json()
+        assert shown["default_entrypoint"] == flow_id
 
 
 async def test_the_same_key_publishes_once(gateway: Gateway) -> None:

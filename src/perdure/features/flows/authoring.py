@@ -179,6 +179,8 @@ async def publish(
     flows = {it.id: it.body for it in await runtime.plane.drawings.list()}
     flows = packed_with(drawing.id, flows | {drawing.id: drawing.body})
     bundle_id = asked.bundle_id or _named(drawing)
+    # What is there may be written over by who names it, and not by who comes to the same next one.
+    overwrite = asked.overwrite and asked.bundle_version is not None
     for left in reversed(range(TRIES_MAX)):
         every = await runtime.plane.bundles.list()
         installed = {it.bundle_version: it for it in every if it.bundle_id == bundle_id}
@@ -191,7 +193,7 @@ async def publish(
         manifest = _manifest(drawing, flows, Manifest(bundle_id, version, (), {}, created_at=at, metadata=told))  # fmt: skip
         content = pack_bundle(manifest, flows, {})
         try:
-            return Published(*await bundles.upload(runtime, content, overwrite=asked.overwrite, entry=entry))  # fmt: skip
+            return Published(*await bundles.upload(runtime, content, overwrite=overwrite, entry=entry))  # fmt: skip
         except BundleExists:
             if asked.bundle_version or not left:
                 raise
