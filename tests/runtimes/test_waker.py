@@ -106,6 +106,20 @@ async def test_a_plane_without_anything_due_is_never_opened(tmp_path: Path) -> N
         assert len(house.opened) == opened
 
 
+async def test_a_plane_that_was_woken_just_now_is_woken_for_its_next_time(tmp_path: Path) -> None:
+    clock = Later()
+    stage = Stage({"run": Branches((Sleep(FAR_S), Sleep(FAR_S)))}, clock=clock)
+    async with a_house(tmp_path, stage, serves=False) as house:
+        run_id = await slept(house, "alice")
+        waker = Waker(house.router, house.control, clock, house.peek)
+        for _ in range(2):
+            clock.ahead += timedelta(seconds=FAR_S + 1)
+            await waker.wake_due()
+            assert house.router.is_open(TENANT, RuntimeId("alice"))
+            await house.until_closed("alice")
+        await house.until("alice", run_id, "completed")
+
+
 async def test_more_planes_may_be_due_than_may_be_open(tmp_path: Path) -> None:
     names = [f"r{number}" for number in range(6)]
     async with a_house(tmp_path, a_sleeper(SOON_S), open_max=2) as house:

@@ -9,7 +9,7 @@ no time: it looks into every plane once in a while, and opens it where something
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -32,9 +32,16 @@ class WakerConfig:
     poll_s: float = 20.0  # between two looks, where nothing is due and nothing is told
     page: int = 64  # planes of one look
     opened_at_once: int = 4  # side by side; each takes a thread while it is opened
-    again_s: float = 60.0  # until a plane is tried again that was opened in vain
+    again_s: float = 60.0  # until a plane is tried again that was opened in vain, for the time that is still its own
     restless_s: float = 0.05  # between two looks, whatever is told
     sweep_page: int = 4  # planes that are looked into without being due, in each poll
+
+
+class _Try(NamedTuple):
+    """A plane was opened."""
+
+    due: str | None  # what for
+    at: float  # by a clock that runs evenly
 
 
 class Waker:
@@ -49,7 +56,7 @@ class Waker:
         self._peek = peek
         self.config: Final = config or WakerConfig()
         self._told = asyncio.Event()
-        self._tried: dict[Key, float] = {}  # when it was opened last, by a clock that runs evenly
+        self._tried: dict[Key, _Try] = {}
         self._soonest: str | None = None
         self._swept: PlaneEntry | None = None
         router.on_due(self.note)
@@ -83,7 +90,7 @@ class Waker:
             now = text_of(self._clock.now())
             limit = self.config.page + self._router.open_count + len(self._tried)
             found = await self._control.due_planes(now=now, limit=limit)
-            waiting = [it for it in found if self._is_to_wake((it.tenant, it.runtime))]
+            waiting = [it for it in found if self._is_to_wake(it)]
             if not waiting:
                 break
             await self._open(waiting)
@@ -104,16 +111,23 @@ class Waker:
         due = await self._peek(entry.tenant, entry.runtime)
         return due is not None and (entry.due_at is None or due < entry.due_at)
 
-    def _is_to_wake(self, key: Key) -> bool:
-        """Whether a due plane is not open, and was not opened just now without anything changing."""
+    def _is_to_wake(self, entry: PlaneEntry) -> bool:
+        """Whether a due plane is not open, and was not opened just now for the same time, which was in vain."""
+        key = (entry.tenant, entry.runtime)
         if self._router.is_open(*key):
             return False
         tried = self._tried.get(key)
-        return tried is None or self._clock.monotonic() - tried >= self.config.again_s
+        return (
+            tried is None
+            or tried.due != entry.due_at
+            or self._clock.monotonic() - tried.at >= self.config.again_s
+        )
 
     async def _open(self, entries: Sequence[PlaneEntry]) -> None:
         now = self._clock.monotonic()
-        self._tried = {key: at for key, at in self._tried.items() if now - at < self.config.again_s}
+        self._tried = {
+            key: it for key, it in self._tried.items() if now - it.at < self.config.again_s
+        }
         few = asyncio.Semaphore(self.config.opened_at_once)
 
         async def one(entry: PlaneEntry) -> None:
@@ -124,7 +138,7 @@ class Waker:
 
     async def _wake(self, entry: PlaneEntry) -> None:
         key = (entry.tenant, entry.runtime)
-        self._tried[key] = self._clock.monotonic()
+        self._tried[key] = _Try(entry.due_at, self._clock.monotonic())
         try:
             if await self._may_wake(*key):
                 await self._router.wake(*key)
