@@ -6,6 +6,7 @@ import pytest
 
 from perdure.clock import text_of
 from perdure.kernel.model import Cancel, Expired, Hold, Release
+from perdure.stores.inbox import Emission
 from perdure.stores.waits import DueWait, Overdue
 from tests.support.branches import Ask, Branches, Listen, Sleep
 from tests.support.builders import a_deadline
@@ -66,6 +67,17 @@ async def test_waits_of_a_held_run_are_not_due_until_its_release(store: Store) -
     assert await store.plane.waits.next_due() == after(5)
     (due,) = await store.plane.waits.due(now=after(5), limit=9)
     assert due.run_id == driven.id
+
+
+async def test_a_wait_that_an_event_is_on_its_way_to_does_not_come_due(store: Store) -> None:
+    """Also where who was to bring the event has died, and its time has passed before another one does."""
+    driven = await a_driven_run(store.plane, Branches((Listen(5),), (Sleep(9),)))
+    store.tamper("UPDATE waits SET address = 'here' WHERE due = ?", after(5))
+    emission = Emission("event", ("here",), {"payload": 1}, keep_until=after(99))
+    assert (await store.plane.inbox.emit(emission, at=after(4))).run_ids == (driven.id,)
+    assert await store.plane.waits.next_due() == after(9)
+    (due,) = await store.plane.waits.due(now=after(50), limit=9)
+    assert due.due == after(9)
 
 
 async def test_a_wait_without_a_time_is_never_due(store: Store) -> None:

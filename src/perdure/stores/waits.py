@@ -26,7 +26,10 @@ class WaitStore(Protocol):
     """Open waits, and deadlines of runs. They come and go in commits of `RunStore`."""
 
     async def due(self, *, now: str, limit: int, after: DueWait | None = None) -> Sequence[DueWait]:
-        """Open waits of runs that are not held whose time is `now` or before, earliest first."""
+        """Open waits of runs that are not held whose time is `now` or before, earliest first.
+
+        One that an event is on its way to does not come due: it was in time, whoever brings it and when.
+        """
         ...
 
     async def next_due(self, *, after: str | None = None) -> str | None:

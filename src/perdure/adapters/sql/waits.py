@@ -12,10 +12,16 @@ from perdure.ids import Key, RunId
 from perdure.stores.waits import DueWait, Overdue
 
 _earlier: Final = runs.alias("earlier")
+_COMING: Final = (  # what an event is on its way to does not come due: the event was in time
+    waits.c.closed_seq.is_(None),
+    waits.c.due.is_not(None),
+    waits.c.event.is_(None),
+    runs.c.held_at.is_(None),
+)
 _TIMED: Final = (
     select(runs.c.id, waits.c.key, waits.c.opened_seq, waits.c.due)
     .join(runs, runs.c.pk == waits.c.run)
-    .where(waits.c.closed_seq.is_(None), waits.c.due.is_not(None), runs.c.held_at.is_(None))
+    .where(*_COMING)
 )
 _ORDER: Final = (waits.c.due, waits.c.run, waits.c.opened_seq)
 _DUE: Final = _TIMED.where(waits.c.due <= bindparam("now")).order_by(*_ORDER).limit(bindparam("limit"))  # fmt: skip
@@ -31,7 +37,7 @@ _MORE_DUE: Final = Sql(
 _NEXT: Final = (
     select(waits.c.due)
     .join(runs, runs.c.pk == waits.c.run)
-    .where(waits.c.closed_seq.is_(None), waits.c.due.is_not(None), runs.c.held_at.is_(None))
+    .where(*_COMING)
     .order_by(waits.c.due)
     .limit(literal_column("1"))
 )
