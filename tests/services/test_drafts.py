@@ -81,6 +81,20 @@ async def test_what_is_no_such_draft_stays(gateway: Gateway) -> None:
     assert (await gateway.get(f"/runs/{real}")).status_code == 200
 
 
+async def test_a_draft_that_a_fork_of_its_fork_needs_stays_and_says_so(gateway: Gateway) -> None:
+    chain = [await drafted(gateway)]
+    for _ in range(2):
+        made = await gateway.post(f"/runs/{chain[-1]}/fork", {"from_seq": 0})
+        chain.append(made.json()["run_id"])
+        await gateway.until(chain[-1], "completed")
+    _, between, _ = chain
+    told = await purged(gateway, dry_run=False, force=True, run_ids=[between])
+    assert (told["eligible"], told["purged"]) == (0, 0)
+    (item,) = told["items"]
+    assert (item["eligible"], item["purged"], item["reason"]) == (False, False, "still_used")
+    assert (await purged(gateway, dry_run=False, force=True))["purged"] == 3
+
+
 async def test_only_those_that_are_named_go(gateway: Gateway) -> None:
     first, second = await drafted(gateway, session_id="a"), await drafted(gateway, session_id="b")
     assert (await purged(gateway, dry_run=False, force=True, run_ids=[first]))["purged"] == 1

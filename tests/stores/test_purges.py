@@ -87,6 +87,21 @@ async def test_what_a_fork_reads_through_another_and_of_a_child_stays(store: Sto
     assert [await owned(store, it) for it in (origin, child, fork, last)] == [1, 1, 1, 1]
 
 
+async def test_a_fork_that_was_forked_stays_until_its_fork_goes(store: Store) -> None:
+    """By it the last one is known to read what the first one made, whenever that is purged."""
+    first = await lived(store, "first")
+    fork = await lived(store, "fork", forked_from=Point(first, 0))
+    below = await lived(store, "below", root_id=fork, parent_id=fork, depth=1)
+    last = await lived(store, "last", forked_from=Point(fork, 0))
+    for artifacts in (True, False):
+        assert await store.plane.purges.purge([fork], artifacts=artifacts) == ((), 0)
+    assert await store.plane.purges.purge([first], artifacts=True) == ([first], 0)
+    assert [await owned(store, it) for it in (first, fork, below)] == [1, 1, 1]
+    assert set((await store.plane.purges.purge([fork, last], artifacts=True)).runs) == {
+        fork, below, last,
+    }  # fmt: skip
+
+
 async def test_what_a_fork_of_a_tree_that_moves_reads_stays(store: Store) -> None:
     origin = await lived(store, "origin")
     fork = await lived(store, "fork", "running", forked_from=Point(origin, 0))

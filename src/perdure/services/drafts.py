@@ -20,6 +20,7 @@ from perdure.stores.runs import Header, RunQuery
 
 EPHEMERAL: Final = "ephemeral"  # the retention of a draft that may go
 TTL_S: Final = 604_800  # how long such a draft stays after its end
+STILL_USED: Final = "still_used"  # by a run below it that moves, or by a fork of a fork of it
 PAGE: Final = 200
 log: Final = structlog.get_logger("perdure.drafts")
 
@@ -69,8 +70,17 @@ async def purge(runtime: RuntimeContext, asked: Purge, entry: Entry | None) -> L
             await anyio.to_thread.run_sync(_forget_folders, runtime.workspaces, sorted(gone))
         if gone:
             await sweep_soon(runtime)
-    items = [it._replace(purged=it.header.birth.id in gone) for it in looked]
-    return Looked(items, len(ready), sum(it.purged for it in items))
+        looked = [_came_of(it, gone) for it in looked]
+    eligible = sum(it.why is None for it in looked)
+    return Looked(looked, eligible, sum(it.purged for it in looked))
+
+
+def _came_of(draft: Draft, gone: set[RunId]) -> Draft:
+    """What the purge made of a draft; one that the store kept though its time had come says so."""
+    if draft.why is not None:
+        return draft
+    is_gone = draft.header.birth.id in gone
+    return draft._replace(purged=is_gone, why=None if is_gone else STILL_USED)
 
 
 async def _drafts(runtime: RuntimeContext, asked: Purge) -> list[Header]:

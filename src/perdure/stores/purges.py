@@ -22,7 +22,8 @@ class PurgeStore(Protocol):
     ) -> Purged:
         """Forget whole trees whose every run has ended; a tree with a run that has not stays whole.
 
-        With `artifacts` theirs go as well, but for those of a tree that a fork goes on with, which reads
-        them there, be it a fork of a fork. A fork whose origin goes before it is there is not born. Bytes that nothing names any more are the sweep's to take.
+        So does a fork that a fork stays of: by it that one reads what their origins made. With `artifacts` theirs go as
+        well, but for those of a tree that a fork goes on with, which reads them there, be it a fork of a fork. A fork whose
+        origin goes before it is there is not born. Bytes that nothing names any more are the sweep's to take.
         """
         ...

@@ -27,7 +27,7 @@ from perdure.stores.purges import Purged
 
 # The locks have a fork that is being born and a purge of its origin see each other: whoever comes first is first.
 _TREES: Final = Sql(
-    select(runs.c.pk, runs.c.id, runs.c.root_id, runs.c.status)
+    select(runs.c.pk, runs.c.id, runs.c.root_id, runs.c.status, runs.c.forked_from)
     .where(among(runs.c.root_id, "roots"))
     .with_for_update()
 )
@@ -71,16 +71,17 @@ class SqlPurges:
 
         def work(session: Session) -> Purged:
             rows = session.all(_TREES, roots=list(roots))
-            alive = {root for _, _, root, status in rows if status not in TERMINAL}
-            gone = [(pk, run_id, root) for pk, run_id, root, _ in rows if root not in alive]
+            staying = {root for _, _, root, status, _ in rows if status not in TERMINAL}
+            staying |= _between(session, [row for row in rows if row[2] not in staying])
+            gone = [(pk, run_id, root) for pk, run_id, root, *_ in rows if root not in staying]
             if not gone:
                 return Purged((), 0)
             ids = [run_id for _, run_id, _ in gone]
             count = 0
             if artifacts:
-                trees = {run_id: root for _, run_id, root in gone}
-                read = _read(trees, session.all(_FORKED, ids=ids))
-                count = session.run(_ARTIFACTS, ids=[it for it in ids if trees[it] not in read])
+                read = _read_of(session, {run_id: root for _, run_id, root in gone})
+                mine = [run_id for _, run_id, root in gone if root not in read]
+                count = session.run(_ARTIFACTS, ids=mine)
             for statement in _BY_ID:
                 session.run(statement, ids=ids)
             for statement in _BY_NUMBER:
@@ -95,8 +96,15 @@ class SqlPurges:
         return purged
 
 
-def _read(trees: Mapping[str, str], forks: Sequence[Row]) -> set[str]:
+def _between(session: Session, ended: Sequence[Row]) -> set[str]:
+    """The roots of the trees by which a fork that stays finds what their own origins made."""
+    read = _read_of(session, {run_id: root for _, run_id, root, *_ in ended})
+    return {root for _, _, root, _, origin in ended if root in read and origin is not None}
+
+
+def _read_of(session: Session, trees: Mapping[str, str]) -> set[str]:
     """The roots of the trees whose artifacts a fork goes on with that stays, also through forks that go."""
+    forks = session.all(_FORKED, ids=list(trees))
     read: set[str] = set()
     known = -1
     while known < len(read):
