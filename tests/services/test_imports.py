@@ -25,6 +25,7 @@ from perdure.services.exports import FORMAT, MANIFEST, SEAL_LETTERS, Packing, ex
 from perdure.services.forks import ForkRequest, fork
 from perdure.services.imports import take_in
 from perdure.services.replays import replay
+from perdure.stores.records import GENESIS, hash_of
 from perdure.stores.runs import Loaded, RunQuery
 from tests.support.branches import Ask, Branches, Call, Do, Sleep
 from tests.support.gateway import PATIENCE_S, Gateway, a_gateway
@@ -36,6 +37,7 @@ SCRIPTS: dict[str, Any] = {
     "run": Branches((Do(), Call("child"), Do()), (Ask("q"), Do()), (Sleep(0.01), Do())),
     "child": Branches((Do(), Do())),
     "asks": Branches((Do(), Ask("q"))),
+    "echoes": Branches((Do(),)),
 }
 
 
@@ -233,6 +235,51 @@ async def test_what_a_forger_writes_is_refused_or_harmless(
             await store.plane.runs.list(RunQuery(limit=100, hidden=True, drafts=True))
         ).items:
             assert is_run_id(one.birth.id)
+
+
+TIME = "2026-01-01T00:00:00.000000+00:00"
+FORGED_RECORDS: list[tuple[str, str, Json]] = [
+    ("detail", "events", ["x"]), ("detail", "events", [[TIME]]), ("detail", "events", [[TIME, "sung"]]),
+    ("detail", "events", [[TIME, "hold", 5]]), ("detail", "events", [[TIME, "hold", "a", "b"]]),
+    ("detail", "events", [["soon", "release"]]), ("detail", "gone", [[1]]), ("body", "started_at", "soon"),
+    ("body", "ended_at", 5), ("body", "idempotency_key", [1]), ("body", "effect", {"payload": 1}),
+    ("body", "effect", {"type": "resume", "payload": None}), ("body", "effect", {"type": "echo"}),
+]  # fmt: skip
+
+
+def with_record(content: bytes, part: str, name: str, value: Json) -> bytes:
+    """The same export with another value in its last record, and every digest made anew."""
+    packing, out, head = Packing(), b"", GENESIS
+    with ZipFile(io.BytesIO(content)) as zipped:
+        manifest = orjson.loads(zipped.read(MANIFEST))
+        (run,) = manifest["runs"]
+        ledger = f"runs/{run['run_id']}/ledger.jsonl"
+        lines = [orjson.loads(line) for line in zipped.read(ledger).splitlines()]
+        lines[-1][part] = orjson.dumps({**orjson.loads(lines[-1][part]), name: value}).decode()
+        for line in lines:
+            texts = line["body"].encode(), line["detail"].encode()
+            head = hash_of(head, RunId(run["run_id"]), line["seq"], *texts)
+            line["hash"] = run["head_hash"] = head.hex()
+        told = {name: zipped.read(name) for name in manifest["entries"]}
+    told[ledger] = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+    for entry, piece in told.items():
+        out += b"".join(packing.add(entry, iter([piece])))
+    manifest["entries"] = dict(packing.entries)
+    out += b"".join(packing.add(MANIFEST, iter([orjson.dumps(manifest)])))
+    return out + packing.close()
+
+
+@pytest.mark.parametrize(("part", "name", "value"), FORGED_RECORDS)
+async def test_a_record_that_no_ledger_has_is_named(
+    here: Running, part: str, name: str, value: Json
+) -> None:
+    """Nothing of it is kept, where a replay or a history would fall over it for ever."""
+    run_id = await here.start("echoes")
+    await here.until(run_id)
+    content = await packed(here.runtime, run_id)
+    assert not (await take_in(here.runtime, io.BytesIO(content)))[0].new
+    with pytest.raises(Unfit, match="is not what was written"):
+        await take_in(here.runtime, io.BytesIO(with_record(content, part, name, value)))
 
 
 def overlapping(content: bytes, times: int) -> bytes:

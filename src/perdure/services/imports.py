@@ -34,6 +34,7 @@ from perdure.kernel.values import Json
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.exports import FORMAT, MANIFEST, SEAL_LETTERS
 from perdure.services.replays import Replayed, replay
+from perdure.services.retold import is_event
 from perdure.stores.artifacts import Maker, Named
 from perdure.stores.records import FIELDS, GENESIS, Record, hash_of
 from perdure.stores.runs import Adopted
@@ -248,9 +249,27 @@ def _check_record(body: Json, detail: Json) -> None:
     _check(isinstance(body, dict) and body.keys() == FIELDS and isinstance(detail, dict))
     texts = (body[it] for it in ("step_id", "node_id", "status", "started_at"))
     _check(all(isinstance(it, str) for it in texts))
-    _check(isinstance(body["effect"], dict | None) and isinstance(body["error"], str | None))
+    _check(
+        _is_time(body["started_at"]) and (body["ended_at"] is None or _is_time(body["ended_at"]))
+    )
+    _check(all(isinstance(body[it], str | None) for it in ("error", "idempotency_key")))
+    _check_effect(body["effect"], body["status"], body["result"])
     _check(isinstance(detail.get("writes", {}), dict))
     _check(all(isinstance(detail.get(it, []), list) for it in ("gone", "attempts", "events")))
+    _check(all(isinstance(name, str) for name in detail.get("gone", ())))
+    _check(all(is_event(it) and _is_time(it[0]) for it in detail.get("events", ())))
+
+
+def _check_effect(effect: Json, status: str, result: Json) -> None:
+    """Hold what a record is about against what it can be: an effect, an answer, a wait. Raises `ValueError`."""
+    if effect is not None:
+        _check(isinstance(effect["type"], str) and "payload" in effect)
+        if effect["type"] == "resume" and status == "completed":
+            _check(
+                isinstance(effect["payload"]["wait_key"], str) and "payload" in effect["payload"]
+            )
+    if status == "waiting":
+        _check(isinstance(result["wait"].get("details"), dict | None))
 
 
 def _is_count(value: Json) -> bool:

@@ -188,6 +188,18 @@ def _doubt(run: Run, record: Recorded) -> Event | None:
     return None
 
 
+def is_event(told: Json) -> bool:
+    """Whether a record may tell so of what left none before it; `told[0]` is a text, and when it was."""
+    if not isinstance(told, list) or not all(isinstance(it, str) for it in told[:2]):
+        return False
+    kinds = _FACTS.get(told[1]) if len(told) > 1 else None
+    return (
+        kinds is not None
+        and len(kinds) == len(told) - 2
+        and all(isinstance(fact, kind) for fact, kind in zip(told[2:], kinds, strict=True))
+    )
+
+
 def _due(key: str) -> Due:
     return Due(Key(key))
 
@@ -195,4 +207,8 @@ def _due(key: str) -> Due:
 _EVENTS: Final[Mapping[str, Callable[..., Event]]] = {
     "due": _due, "hold": Hold, "release": Release, "told": Told, "fault": Fault,
     "expired": Expired,
+}  # fmt: skip
+_FACTS: Final[Mapping[str, tuple[type, ...]]] = {
+    "due": (str,), "hold": (str,), "release": (), "told": (object,), "fault": (str, str),
+    "expired": (str,), _SIZE: (int,),
 }  # fmt: skip
