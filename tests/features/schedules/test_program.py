@@ -422,6 +422,43 @@ def test_what_waits_begins_at_once_where_it_may_overlap_from_now_on() -> None:
     assert len(it.going) == 4
 
 
+@pytest.mark.parametrize(("overlap", "runs", "records"), [
+    ("skip", 1, 13), ("buffer_one", 1, 13), ("buffer_all", 1, 13), ("allow_all", 5, 17), ("cancel_other", 1, 13),
+    ("terminate_other", 1, 13),
+])  # fmt: skip
+def test_a_long_row_that_comes_at_once_is_few_records_and_few_runs(
+    monkeypatch: pytest.MonkeyPatch, overlap: str, runs: int, records: int
+) -> None:
+    for name, most in (("EACH_MAX", 10), ("RUNNING_MAX", 5), ("BUFFER_MAX", 1)):
+        monkeypatch.setattr(program_module, name, most)
+    first: dict[str, Any] = {
+        "start_at": text_of(START + DAY),
+        "interval": "1m",
+        "repeat_count": 600,
+    }
+    it = Scheduled(RUNNING, overlap=overlap, **first).sleep(START + 2 * DAY)
+    assert len(it.runs) == runs
+    buffered = overlap.startswith("buffer")
+    assert it.outcomes().total() == 600 - buffered
+    assert len(it.occurrences()) <= records
+    for _ in range(runs + buffered):
+        it.end()
+    assert it.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("overlap", ["cancel_other", "terminate_other"])
+def test_what_is_passed_over_for_a_later_one_is_so_for_one_that_runs(overlap: str) -> None:
+    """What was planned last before a pause is, though more was planned in the pause."""
+    it = Scheduled(RUNNING, interval="1h", overlap=overlap, start_at=text_of(START + HOUR))
+    it.world.clock.set(START + 3 * HOUR + MINUTE)
+    it.pause()
+    it.world.clock.set(START + 9 * HOUR + MINUTE)
+    it.resume()
+    assert it.outcomes() == {"skipped": 8, "caught_up": 1}
+    (run,) = it.going
+    assert run == derived_id(it.id, f"run:{text_of(START + 3 * HOUR)}")
+
+
 @pytest.mark.parametrize("overlap", ["cancel_other", "terminate_other"])
 def test_a_long_pause_takes_no_more_moves_than_under_other_policies(overlap: str) -> None:
     it = Scheduled(RUNNING, cron="*/5 * * * *", overlap=overlap).until(START + HOUR).pause()

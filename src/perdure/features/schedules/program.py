@@ -48,6 +48,7 @@ EACH_MAX: Final = 1_000  # skips in a row with a record of their own; the rest o
 PER_MOVE: Final = 25  # planned times judged in one move
 TIMER: Final = "timer"
 TARGET: Final = "run_target"
+OUTRUN: Final = "a later one took its place"
 HEADING_OUT: Final = frozenset({Overlap.CANCEL_OTHER, Overlap.TERMINATE_OTHER})
 
 
@@ -119,8 +120,6 @@ class Turn:
     def catch_up(self) -> None:
         """Account for the planned times that have passed, as many as one move may."""
         for _ in range(PER_MOVE):
-            if self.starts and self.overlap in HEADING_OUT:
-                break  # what begins in this move cannot end in it
             planned = self.next_planned()
             if planned is None or planned + self.jitter > self.moment.at:
                 return
@@ -131,10 +130,10 @@ class Turn:
         why, end = self._missed(planned)
         last, count = planned, 1
         if why is None:
-            self._admit(text_of(planned), self._outcome(planned))
+            self._admit(planned)
         else:
             count, last = self._leap(planned, end)
-            self._pass_over(planned, last, count, why)
+            self._pass_over(text_of(planned), text_of(last), count, why)
         planned_so_far = self.at.counts.planned + count
         self.at.count(after=text_of(last), last=text_of(last), planned=planned_so_far)
 
@@ -169,7 +168,7 @@ class Turn:
         assert self.plan.step is not None
         return left, planned + (left - 1) * self.plan.step
 
-    def _pass_over(self, first: datetime, last: datetime, count: int, why: str) -> None:
+    def _pass_over(self, first: str, last: str, count: int, why: str) -> None:
         """Write down a skip; the rest of a long row in one record, once it is known how long it is."""
         gap = self.at.gap or {"each": 0}
         if "why" in gap and gap["why"] != why:
@@ -177,31 +176,48 @@ class Turn:
             gap = {"each": gap["each"]}
         if gap["each"] < EACH_MAX:
             self.at.gap = {"each": gap["each"] + 1}
-            self.skip(text_of(first), why)
+            self._tell(first, why)
             return
         self.at.gap = {
-            "each": gap["each"], "why": why, "first": gap.get("first", text_of(first)),
-            "last": text_of(last), "count": gap.get("count", 0) + count,
+            "each": gap["each"], "why": why, "first": gap.get("first", first), "last": last,
+            "count": gap.get("count", 0) + count,
         }  # fmt: skip
 
     def _close_row(self) -> None:
         gap, self.at.gap = self.at.gap, None
         if gap is not None and "why" in gap:
             row = {"planned_until": gap["last"], "count": gap["count"]}
-            self.skip(gap["first"], gap["why"], **row)
+            self._tell(gap["first"], gap["why"], **row)
 
     # --- starting and skipping ---------------------------------------------------------------
 
-    def _admit(self, planned: str, outcome: str) -> None:
+    def _admit(self, at: datetime) -> None:
         """Start what is planned, unless an earlier one still runs and the schedule does not overlap."""
+        planned, outcome = text_of(at), self._outcome(at)
         busy = self.at.busy()
-        if not (busy or self.at.buffer) or self.overlap is Overlap.ALLOW_ALL:
+        if self.overlap in HEADING_OUT and self._is_outrun(at):
+            self.skip(planned, OUTRUN)
+        elif not (busy or self.at.buffer) or self.overlap is Overlap.ALLOW_ALL:
             self.start(planned, outcome)
         else:
             _OVERLAPS[self.overlap](self, planned, outcome)
 
-    def skip(self, planned: str, why: str, cause: str = "planned", **row: Json) -> None:
-        """Write down that a planned time is not run, and why."""
+    def _is_outrun(self, planned: datetime) -> bool:
+        """Whether the next planned time has come as well, and would have this one end as it begins."""
+        most, following = self.spec["repeat_count"], self.plan.after(planned)
+        if following is None or following + self.jitter > self.moment.at:
+            return False
+        is_last = most is not None and self.at.counts.planned + 1 >= most
+        return not is_last and self._missed(following)[0] is None
+
+    def skip(self, planned: str, why: str, cause: str = "planned") -> None:
+        """Have it written down that a time is not run, and why; of a long row of planned ones in one record."""
+        if cause == "planned":
+            self._pass_over(planned, planned, 1, why)
+        else:
+            self._tell(planned, why, cause)
+
+    def _tell(self, planned: str, why: str, cause: str = "planned", **row: Json) -> None:
         told = {
             "planned_at": planned,
             "outcome": "skipped",
@@ -220,6 +236,7 @@ class Turn:
         if why_not := self.at.closed or why_not:
             self.skip(planned, why_not, cause)
             return
+        self._close_row()
         counts, identity = self.at.counts, planned
         if cause != "planned":
             identity = f"{planned}#{counts.extra}"
@@ -270,7 +287,7 @@ class Turn:
     def replace(self, planned: str, outcome: str) -> None:
         """Have what runs end, and start this one when it has."""
         for old in self.at.buffer:
-            self.skip(old["planned_at"], "a later one took its place")
+            self.skip(old["planned_at"], OUTRUN)
         self.at.buffer = [{"planned_at": planned, "outcome": outcome}]
         for tag in self.at.busy():
             if not self.at.running[tag].get("ending"):
