@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from perdure.adapters.sql.audit_pending import SqlPlaneAudit, keep
 from perdure.adapters.sql.dialect import Session, Write
 from perdure.adapters.sql.encode import dumps, loads
+from perdure.adapters.sql.purges import hold_origins
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Row, Sql, inserting
 from perdure.adapters.sql.tables import bookmarks
@@ -40,9 +41,10 @@ class SqlBookmarks:
         self._reader, self._writer, self._audit = reader, writer, audit
 
     async def add(self, bookmark: Bookmark, entry: Entry | None = None) -> None:
-        """Keep a bookmark."""
+        """Keep a bookmark. Raises `RunNotFound` where a purge took the run meanwhile."""
 
         def work(session: Session) -> None:
+            hold_origins(session, [bookmark.run_id])
             session.write([Write(_ADD, [_row(bookmark)])])
             keep(session, entry)
 
