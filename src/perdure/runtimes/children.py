@@ -6,11 +6,10 @@ which alone one process goes behind another (`sched_autogroup`, sched(7)). Whoev
 it: it is told to end, and killed with its group where it does not.
 """
 
-import asyncio
 import os
 import signal
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +17,14 @@ from typing import Final, NamedTuple
 
 import anyio
 import orjson
+from anyio.abc import Process
 
 BOUNDED: Final = Path(__file__).with_name("bounded.py")
-PIECE: Final = 65_536
+# No event loop starts a process in a group of its own, so that the script makes itself one.
+GROUPED: Final = (
+    "import os, runpy, sys; os.setpgrp(); del sys.argv[0]; "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
 GRACE_S: Final = 1.0  # from the wish that a process ends to its end by force
 
 
@@ -46,8 +50,9 @@ async def asked(
 
     One that says more than it may, or takes longer, is ended. Cancelled, this leaves no process behind.
     """
-    process = await asyncio.create_subprocess_exec(  # anyio's has no groups
-        sys.executable, "-I", *script, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}, process_group=0
+    process = await anyio.open_process(
+        [sys.executable, "-I", "-c", GROUPED, *script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, env={},
     )  # fmt: skip
     said = bytearray()
     status = None
@@ -59,6 +64,8 @@ async def asked(
     finally:
         if process.returncode is None:
             await _end(process)
+        with anyio.CancelScope(shield=True):
+            await process.aclose()
     return Heard(bytes(said), status)
 
 
@@ -69,17 +76,17 @@ def bound(script: Path, limits: Limits) -> tuple[str, ...]:
 
 async def _tell(process: Process, order: bytes) -> None:
     assert process.stdin is not None
-    with suppress(BrokenPipeError, ConnectionResetError):  # it has said why, or not
-        process.stdin.write(order)
-        await process.stdin.drain()
-    process.stdin.close()
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # it has said why, or not
+        await process.stdin.send(order)
+        await process.stdin.aclose()
 
 
 async def _hear(process: Process, said: bytearray, most: int) -> bool:
     """Take all that it says; whether that was all."""
     assert process.stdout is not None
-    while len(said) <= most and (piece := await process.stdout.read(PIECE)):
-        said += piece
+    with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+        while len(said) <= most:
+            said += await process.stdout.receive()
     return len(said) <= most
 
 
@@ -92,7 +99,9 @@ async def _end(process: Process) -> None:
             await process.wait()
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # it has made no group yet
                 os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                process.kill()
             with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
                 await process.wait()
