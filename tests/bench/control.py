@@ -66,6 +66,11 @@ def started(client: Client, flow: str) -> str:
     return str(client.ask("POST", "/runs/start", body)["run_id"])
 
 
+def status_of(client: Client, run_id: str) -> str:
+    """How a run stands."""
+    return str(client.ask("GET", f"/runs/{run_id}")["status"])
+
+
 def cancel(client: Client, run_id: str) -> None:
     """Ask for a cancel."""
     command = {
@@ -99,7 +104,7 @@ def cancels(it: Gateway, times: int) -> list[Figure]:
         begin = perf_counter()
         cancel(client, run_id)
         acknowledged.append(perf_counter() - begin)
-        while client.ask("GET", f"/runs/{run_id}")["status"] != "cancelled":
+        while status_of(client, run_id) != "cancelled":
             pass
         fenced.append(perf_counter() - begin)
     return [
@@ -111,6 +116,7 @@ def cancels(it: Gateway, times: int) -> list[Figure]:
 def beside_code(it: Gateway, times: int, rounds: int) -> list[Figure]:
     """Starts of runs and reads of lists, alone and while code never ends."""
     client, over = Client(it.port), Event()
+    ran: list[bool] = []
 
     def both() -> None:
         started(client, "waits")
@@ -121,6 +127,7 @@ def beside_code(it: Gateway, times: int, rounds: int) -> list[Figure]:
         while not over.is_set():
             run_ids = [started(busy, "loops") for _ in range(AT_ONCE)]
             over.wait(5)
+            ran.append(all(status_of(busy, it) == "running" for it in run_ids))
             for run_id in run_ids:
                 with suppress(Unavailable):  # its bound has ended it already
                     cancel(busy, run_id)
@@ -137,6 +144,8 @@ def beside_code(it: Gateway, times: int, rounds: int) -> list[Figure]:
         beside += timed(both, times)
         over.set()
         busy.join()
+    if not all(ran):
+        raise Unavailable("code that never ends ended")
     name = "a start and a list of runs, p95, alone"
     return [
         Figure(SECTION, name, p95(alone) * 1e3, "ms"),
