@@ -1,7 +1,7 @@
 """Planes on one runner take turns: the order of what is begun, and not how long it takes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -13,6 +13,7 @@ from perdure.kernel.draft import born
 from perdure.kernel.model import Advance, Event, Ok
 from perdure.kernel.program import Done, Moment, Move, View
 from perdure.runner.config import RunnerConfig
+from perdure.runner.loads import Found, Loads
 from perdure.runner.runner import Runner
 from perdure.runner.turns import SIDE_BY_SIDE, TURN, Turns
 from perdure.runtimes.limits import RuntimeLimits
@@ -117,22 +118,37 @@ async def test_a_plane_with_very_much_to_begin_lets_another_begin_after_one_turn
 
 
 async def one_beside_many(tmp_path: Path, many: int) -> None:
-    """Alice's runs are queued before Bob's single one, which begins within two turns."""
-    order: list[str] = []
-    async with running_together(tmp_path, Stage({"run": Noting(order)}), "alice", "bob") as planes:
+    """Alice's runs are queued before Bob's single one, which begins within two turns: with the look for it."""
+    begun: list[str] = []
+    script: Script = {"begin": Move(end=Done("done"))}
+    async with running_together(tmp_path, Stage({"run": script}), "alice", "bob") as planes:
         alice, bob = planes
         with anyio.fail_after(30):
             while not all(it.lane.idle() for it in planes):
                 await anyio.sleep(0.001)
         runs = [await born_unheard(alice, "alice") for _ in range(many)]
         single = await born_unheard(bob, "bob")
+        for on_stage, who in ((alice, "alice"), (bob, "bob")):
+            note_looks(on_stage, who, begun)
         for run_id in runs:
             alice.lane.deliver(run_id, Advance())
         bob.lane.deliver(single, Advance())
         for on_stage, run_id in [(bob, single), *((alice, run_id) for run_id in runs)]:
             await on_stage.until(run_id)
-    assert len(order) == many + 1
-    assert order.index("bob") <= 2 * TURN
+    assert len(begun) == many + 1
+    assert begun.index("bob") <= 2 * TURN
+
+
+def note_looks(on_stage: Running, who: str, begun: list[str]) -> None:
+    """Note whose run it is whenever the lane looks for one in the store."""
+    load = on_stage.plane.runs.load
+
+    async def noted(run_ids: Sequence[RunId]) -> Found:
+        begun.extend([who] * len(run_ids))
+        found: Found = await load(run_ids)
+        return found
+
+    on_stage.lane.loads = Loads(noted)
 
 
 async def test_a_backlog_in_the_store_is_taken_up_as_far_as_there_is_room(tmp_path: Path) -> None:
