@@ -1,14 +1,15 @@
 """What a PDF says is read, page by page; whatever it was made to do, the answer is its text or its fault."""
 
+import sys
 import zlib
 from io import BytesIO
 from random import Random
 
+import anyio
 import pytest
 from pypdf import PdfReader, PdfWriter
 
 from perdure.features.files.pdf.pdfs import READER, Pages, Refusal
-from perdure.runtimes.children import asked
 from tests.support.pdfs import CATALOG, FONT, a_file, a_pdf, a_stream, a_tree, read, says
 
 pytestmark = pytest.mark.anyio
@@ -178,6 +179,6 @@ async def test_one_that_is_damaged_anywhere_comes_to_its_text_or_its_fault() -> 
 
 
 async def test_where_what_reads_is_not_installed_it_says_how_to() -> None:
-    heard = await asked(["-S", str(READER)], b"{}\n" + THREE, time_s=30.0, said_bytes_max=1_000)
-    assert heard.status == 0
-    assert b"not_configured" in heard.said and b"pip install 'perdure[pdf]'" in heard.said
+    bare = [sys.executable, "-I", "-S", str(READER)]
+    told = (await anyio.run_process(bare, input=b"{}\n" + THREE)).stdout  # raises where it failed
+    assert b"not_configured" in told and b"pip install 'perdure[pdf]'" in told

@@ -1,16 +1,17 @@
 """A text becomes a PDF that says it: letter by letter, page by page, and the same text the same bytes."""
 
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from pypdf import PdfReader
 
 from perdure.features.files.pdf.pdfs import WRITER, Pdfs, Refusal
-from perdure.runtimes.children import asked
 from tests.support.pdfs import BOUNDS
 
 pytestmark = pytest.mark.anyio
@@ -155,6 +156,6 @@ async def test_the_same_text_has_the_same_bytes_in_every_process() -> None:
 
 
 async def test_where_what_writes_is_not_installed_it_says_how_to() -> None:
-    heard = await asked(["-S", str(WRITER)], b"{}\n", time_s=30.0, said_bytes_max=1_000)
-    assert heard.status == 0
-    assert b"not_configured" in heard.said and b"pip install 'perdure[pdf]'" in heard.said
+    bare = [sys.executable, "-I", "-S", str(WRITER)]
+    told = (await anyio.run_process(bare, input=b"{}\n")).stdout  # raises where it failed
+    assert b"not_configured" in told and b"pip install 'perdure[pdf]'" in told
