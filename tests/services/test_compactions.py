@@ -69,15 +69,17 @@ async def scheduled(gateway: Gateway, **changes: Any) -> tuple[str, str]:
     answer = await gateway.post("/runs/schedule", {**WAITS, **changes})
     assert answer.status_code == 200, answer.text
     schedule: str = answer.json()["run_id"]
+    return schedule, await _waiting_child(gateway, schedule)
+
+
+async def _waiting_child(gateway: Gateway, parent: str) -> str:
+    """The run that the parent has begun, as soon as it waits (a parent waits before its child does)."""
+    query = {"status": "waiting", "parent_run_id": parent}
     with anyio.fail_after(30):
-        while not (runs := await _going(gateway, f"parent_run_id={schedule}")):
+        while not (items := (await gateway.get("/runs", params=query)).json()["items"]):
             await anyio.sleep(0.01)
-    return schedule, runs[0]
-
-
-async def _going(gateway: Gateway, query: str) -> list[str]:
-    items = (await gateway.get(f"/runs?status=waiting&{query}")).json()["items"]
-    return [it["run_id"] for it in items]
+    run_id: str = items[0]["run_id"]
+    return run_id
 
 
 async def test_the_memory_of_a_run_is_compacted_and_its_past_still_has_all(
@@ -121,7 +123,7 @@ async def test_any_run_of_the_tree_may_be_meant_and_of_a_schedule_it_is_the_newe
     gateway: Gateway,
 ) -> None:
     schedule, outer = await scheduled(gateway, flow_id="main")
-    (inner,) = await _going(gateway, f"parent_run_id={outer}")
+    inner = await _waiting_child(gateway, outer)
     assert await meant(gateway, schedule) == await meant(gateway, inner, target_run_id=outer) == outer  # fmt: skip
     assert await meant(gateway, inner) == await meant(gateway, schedule, target_run_id=inner) == inner  # fmt: skip
     assert await meant(gateway, inner, target_run_id=schedule) == outer
