@@ -12,7 +12,8 @@ from perdure.kernel.program import Done, Moment, Move, View
 from perdure.runner import timers
 from perdure.runner.lane import Lane
 from perdure.runner.timers import deliver_due, until_due
-from tests.support.builders import a_timer
+from perdure.stores.inbox import Message
+from tests.support.builders import a_question, a_timer
 from tests.support.clock import START, FakeClock
 from tests.support.driving import Driven
 from tests.support.running import Running, Script, Stage, running
@@ -126,6 +127,29 @@ async def _asleep(on_stage: Running, name: str, until: datetime) -> None:
     driven = Driven(on_stage.plane, ScriptedProgram(script))
     await driven.bear(name)
     await driven.deliver(Advance())
+
+
+async def test_a_time_that_has_come_waits_for_an_answer_that_was_taken_in_before(
+    tmp_path: Path,
+) -> None:
+    """Who was to bring the answer has died; whoever is there when the time has come leaves it the wait."""
+    clock = FakeClock()
+    async with running(tmp_path, Stage({}, clock=clock, serves=False)) as on_stage:
+        asked = a_question("q", until=START + timedelta(seconds=5))
+        driven = Driven(on_stage.plane, ScriptedProgram({"begin": Move(waits=(asked,))}))
+        await driven.begin("run")
+        entry, at = driven.opened("q"), text_of(START)
+        answer = Message("answer", driven.id, "resume", entry.key, {"response": "yes"}, entry.seq)
+        await on_stage.plane.inbox.put(answer, body_hash="h", at=at)
+        clock.advance(6)
+        await deliver_due(on_stage.lane)
+        (hot,) = on_stage.lane.ready
+        assert [it.event for it in hot.queue] == [Advance()], "its birth alone"
+        again = text_of(START + timedelta(seconds=6 + timers.AGAIN_S))
+        assert on_stage.lane.next_due == again
+        await on_stage.plane.inbox.settle(answer.id, "ignored: why not", at=at)
+        await deliver_due(on_stage.lane)
+        assert hot.queue[-1].event == Due(entry.key, entry.seq)
 
 
 async def test_timers_that_know_of_nothing_wake_for_nothing(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from perdure.clock import text_of
+from perdure.ids import Key
 from perdure.kernel.model import Cancel, Expired, Hold, Release
-from perdure.stores.inbox import Emission
+from perdure.stores.inbox import Emission, Message
 from perdure.stores.waits import DueWait, Overdue
 from tests.support.branches import Ask, Branches, Listen, Sleep
 from tests.support.builders import a_deadline
@@ -78,6 +79,25 @@ async def test_a_wait_that_an_event_is_on_its_way_to_does_not_come_due(store: St
     assert await store.plane.waits.next_due() == after(9)
     (due,) = await store.plane.waits.due(now=after(50), limit=9)
     assert due.due == after(9)
+
+
+async def test_a_due_wait_says_whether_an_answer_is_on_its_way_to_it(store: Store) -> None:
+    """Leased or not, until somebody has settled it; an answer to what was open before says nothing."""
+    driven = await a_driven_run(store.plane, Branches((Listen(5),), (Sleep(5),)))
+    listens, inbox = driven.opened("0.0"), store.plane.inbox
+    for name, seq in (("old", listens.seq - 1), ("answer", listens.seq)):
+        message = Message(name, driven.id, "resume", listens.key, {}, opened_seq=seq)
+        await inbox.put(message, body_hash="h", at=after(4))
+    await inbox.claim("who died", now=after(4), until=after(90), limit=9)
+
+    async def answered() -> set[Key]:
+        due = await store.plane.waits.due(now=after(50), limit=9)
+        assert len(due) == 2
+        return {it.key for it in due if it.answered}
+
+    assert await answered() == {listens.key}
+    await inbox.settle("answer", "ignored: why not", at=after(50))
+    assert not await answered()
 
 
 async def test_a_wait_without_a_time_is_never_due(store: Store) -> None:

@@ -34,14 +34,20 @@ async def deliver_due(lane: Lane) -> None:
 
 
 async def _waits(lane: Lane) -> str | None:
-    """Queue what is due, a page at a time; the time up to which all was queued, or `None` if nothing was due."""
+    """Queue what is due, a page at a time; the time up to which all was queued, or `None` if nothing was due.
+
+    What is answered is left to its answer, which was acknowledged before: whoever was to bring it
+    may have died, and until another one does, its time is looked at again and again.
+    """
     after: DueWait | None = None
     while True:
         now = lane.now()
         page = await lane.runtime.plane.waits.due(now=now, limit=lane.config.page, after=after)
         if not page:
             return None if after is None else now
-        await _brought(lane, [(wait.run_id, Due(wait.key, wait.opened_seq)) for wait in page])
+        await _brought(lane, [
+            (wait.run_id, Due(wait.key, wait.opened_seq)) for wait in page if not wait.answered
+        ])  # fmt: skip
         after = page[-1]
 
 

@@ -7,12 +7,13 @@ from perdure.ids import Key, RunId
 
 
 class DueWait(NamedTuple):
-    """A wait whose time has come."""
+    """A wait whose time has come; `answered`: a person's answer was taken in, and has not reached the run."""
 
     run_id: RunId
     key: Key
     opened_seq: int
     due: str
+    answered: bool = False
 
 
 class Overdue(NamedTuple):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, literal_column, select, tuple_
+from sqlalchemy import bindparam, exists, literal_column, select, tuple_
 
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Row, Sql
-from perdure.adapters.sql.tables import UNENDED, runs, waits
+from perdure.adapters.sql.tables import UNENDED, UNTAKEN, inbox, runs, waits
 from perdure.ids import Key, RunId
 from perdure.stores.waits import DueWait, Overdue
 
@@ -18,8 +18,14 @@ _COMING: Final = (  # what an event is on its way to does not come due: the even
     waits.c.event.is_(None),
     runs.c.held_at.is_(None),
 )
+_ANSWERED: Final = exists().where(
+    UNTAKEN,
+    inbox.c.run_id == runs.c.id,
+    inbox.c.kind == literal_column("'resume'"),
+    inbox.c.opened_seq == waits.c.opened_seq,
+)
 _TIMED: Final = (
-    select(runs.c.id, waits.c.key, waits.c.opened_seq, waits.c.due)
+    select(runs.c.id, waits.c.key, waits.c.opened_seq, waits.c.due, _ANSWERED)
     .join(runs, runs.c.pk == waits.c.run)
     .where(*_COMING)
 )
@@ -76,7 +82,10 @@ class SqlWaits:
             "after_due": after.due, "after_run": after.run_id, "after_seq": after.opened_seq,
         }  # fmt: skip
         rows = await self._page(_FIRST_DUE, _MORE_DUE, place, now=now, limit=limit)
-        return [DueWait(RunId(run_id), Key(key), seq, due) for run_id, key, seq, due in rows]
+        return [
+            DueWait(RunId(run_id), Key(key), seq, due, bool(answered))
+            for run_id, key, seq, due, answered in rows
+        ]
 
     async def overdue(
         self, *, now: str, limit: int, after: Overdue | None = None
