@@ -150,7 +150,7 @@ def beside_code(it: Gateway, times: int, rounds: int) -> list[Figure]:
     return [
         Figure(SECTION, name, p95(alone) * 1e3, "ms"),
         Figure(SECTION, "a start and a list of runs, p95, while code never ends", p95(beside) * 1e3, "ms", name,
-               p95(beside) / p95(alone), note="two pieces of code at once, on all processors"),
+               p95(beside) / p95(alone), note="two pieces of code at once, on half of the processors"),
     ]  # fmt: skip
 
 

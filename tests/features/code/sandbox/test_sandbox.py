@@ -179,12 +179,11 @@ async def test_it_takes_the_processor_that_nobody_else_asks_for(way: str) -> Non
     def last() -> bool:
         """Whether the code goes behind this process and its keeper, with which it must share a session."""
         born = processes() - before
-        ranks = sorted(os.sched_getscheduler(it) for it in born)
-        return ranks == [os.SCHED_OTHER, os.SCHED_IDLE] and {os.getsid(it) for it in born} == {
-            os.getsid(0)
-        }
+        shares = sorted((os.sched_getscheduler(it), len(os.sched_getaffinity(it))) for it in born)
+        expected = [(os.SCHED_OTHER, allowed), (os.SCHED_IDLE, allowed - allowed // 2)]
+        return shares == expected and {os.getsid(it) for it in born} == {os.getsid(0)}
 
-    before = processes()
+    before, allowed = processes(), len(os.sched_getaffinity(0))
     with a_sandbox(ways=(a_way(way),)) as sandbox:
         async with anyio.create_task_group() as group:
             group.start_soon(sandbox.run, ENDLESS)
