@@ -220,15 +220,11 @@ def misfit(wait: Wait, payload: Json) -> str | None:
 
 
 def _misfit_of_review(payload: Mapping[str, Json]) -> str | None:
-    match payload.get("resolution"):
-        case "happened":
-            return None
-        case "did_not_happen":
-            return (
-                None if payload.get("then") in ("retry", "fail") else "`then` is `retry` or `fail`"
-            )
-        case _:
-            return "`resolution` is `happened` or `did_not_happen`"
+    if payload.get("resolution") not in ("happened", "did_not_happen"):
+        return "`resolution` is `happened` or `did_not_happen`"
+    if payload["resolution"] == "happened" or payload.get("then") in ("retry", "fail"):
+        return None
+    return "`then` is `retry` or `fail`"
 
 
 # --- hold and release ------------------------------------------------------------------------
@@ -239,6 +235,7 @@ def _hold(draft: Draft, reason: str) -> Decision:
         return ignored(draft.run, "the run is held already")
     draft.held = Held(reason, draft.now)
     draft.tell_children("hold", {"reason": reason})
+    draft.tell_beside("hold", {"reason": reason})
     return draft.decision()
 
 
@@ -247,6 +244,7 @@ def _release(draft: Draft, program: Program) -> Decision | Fold:
         return ignored(draft.run, "the run is not held")
     draft.held = None
     draft.tell_children("release", None)
+    draft.tell_beside("release", None)
     if draft.ready:
         return draft.decision()
     missed = _missed(draft)
@@ -264,15 +262,11 @@ def _missed(draft: Draft) -> Iterator[Event]:
     for event in _kept_events(draft):
         if isinstance(event, Told) or event.tag not in draft.withdrawn:
             yield event
-    for entry in draft.run.open.values():
-        what = entry.what
-        if isinstance(what, Wait) and _is_due(what, draft) and draft.open.get(entry.key) is entry:
+    for key, entry in draft.run.open.items():
+        until = entry.what.until if isinstance(entry.what, Wait) else None
+        if until is not None and until <= draft.moment.at and draft.open.get(key) is entry:
             draft.close(entry)
-            yield Due(entry.key, tag=what.tag)
-
-
-def _is_due(wait: Wait, draft: Draft) -> bool:
-    return wait.until is not None and wait.until <= draft.moment.at
+            yield Due(key, tag=entry.what.tag)
 
 
 def _ask_unless_held(draft: Draft, program: Program, event: Kept) -> Decision | Fold:
@@ -290,19 +284,14 @@ def _kept(event: Kept) -> Json:
             return {"event": "told", "message": message}
         case Answered(key=key, payload=payload, by=by, tag=tag):
             return {"event": "answered", "key": key, "tag": tag, "payload": payload, "by": by}
-        case _:
-            ok, outcome = isinstance(event.outcome, Ok), asdict(event.outcome)
-            return {
-                "event": "arrived",
-                "key": event.key,
-                "tag": event.tag,
-                "ok": ok,
-                "outcome": outcome,
-            }
+        case Arrived(key=key, outcome=outcome, tag=tag):
+            told = {"ok": isinstance(outcome, Ok), "outcome": asdict(outcome)}
+            return {"event": "arrived", "key": key, "tag": tag, **told}
 
 
 def _kept_events(draft: Draft) -> list[Kept]:
-    return [_unkept(draft.cells, name) for name in sorted(draft.cells.names(HELD), key=_number)]
+    names = sorted(draft.cells.names(HELD), key=lambda name: int(name.removeprefix(HELD)))
+    return [_unkept(draft.cells, name) for name in names]
 
 
 def _unkept(cells: View, name: str) -> Kept:
@@ -316,7 +305,3 @@ def _unkept(cells: View, name: str) -> Kept:
         case _:
             outcome = Ok(**kept["outcome"]) if kept["ok"] else Failed(**kept["outcome"])
             return Arrived(Key(kept["key"]), outcome, tag=kept["tag"])
-
-
-def _number(name: str) -> int:
-    return int(name.removeprefix(HELD))

@@ -16,7 +16,6 @@ from perdure.kernel.model import (
     Decision,
     Effect,
     Failed,
-    Note,
     Ok,
     Open,
     Reason,
@@ -32,6 +31,8 @@ from perdure.kernel.program import Done, Fail, Moment, View
 from perdure.kernel.values import Json
 
 CHILD_KIND: Final = "start_subworkflow"
+ENDED: Final = ("completed", "failed")  # the states of a step that is over
+UNWANTED: Final = {"reason": "no longer wanted"}  # what a child is told that is given up
 BESIDE: Final = "rt/children/"  # cells that name the children nobody waits for, since holds and cancels reach them too
 
 
@@ -104,10 +105,9 @@ class Draft:
             "result_key": wait.result_key, "payload": payload,
         }  # fmt: skip
         self.decided_by = by or None
-        self._step(
-            self._next_step_id(), wait.node_id, "completed", self.now, self.now,
-            effect_json("resume", told, None), {"resumed": True}, by=self.decided_by, ends_fold=False,
-        )  # fmt: skip
+        resume = effect_json("resume", told, None)
+        done = {"resumed": True}
+        self.record(wait.node_id, "completed", resume, done, by=by or None, ends_fold=False)
         self.close(entry)
 
     def close(self, entry: Open) -> None:
@@ -133,7 +133,7 @@ class Draft:
         )  # fmt: skip
         self.open[entry.key] = replace(entry, review=True)
         self.doubted += (entry.key,)
-        self._open(wait, entry.step_id, attempts)
+        self.open_wait(wait, entry.step_id, attempts)
 
     def give_back(self, entry: Open) -> None:
         """Give an effect in review back to the outbox, under the same key."""
@@ -159,33 +159,30 @@ class Draft:
         entry = self.open[key] = Open(key, step_id, seq, now, effect)
         self.effects.append(entry)
 
-    def open_wait(self, wait: Wait) -> None:
-        """Number a wait and open it under its key, made unique where the key is open already."""
-        self._open(wait, self._next_step_id())
-
-    def _open(self, wait: Wait, step_id: StepId, attempts: tuple[Json, ...] = ()) -> None:
+    def open_wait(
+        self, wait: Wait, step_id: StepId | None = None, attempts: tuple[Json, ...] = ()
+    ) -> None:
+        """Number a wait, of a step begun before or of its own, and open it under a key that is free."""
         key = self._free(wait.key or f"{wait.reason.value}:{self.birth.id}:{self.seq + 1}")
         asked = effect_json(wait.kind, wait.payload, wait.result_key)
-        self._step(
-            step_id, wait.node_id, "waiting", self.now, None, asked, {"wait": wait_json(wait, key)},
-            attempts=attempts,
-        )  # fmt: skip
-        entry = self.open[key] = Open(key, step_id, self.seq, self.now, wait)
+        told = {"wait": wait_json(wait, key)}
+        self.record(wait.node_id, "waiting", asked, told, step_id=step_id, attempts=attempts)
+        entry = self.open[key] = Open(key, self.steps[-1].step_id, self.seq, self.now, wait)
         self.opened.append(entry)
 
     def begin_child(self, start: Start) -> None:
         """Give birth to a child in the same commit, and wait for it if that is wished."""
-        birth, step_id = self.birth, self._next_step_id()
+        birth, step_id = self.birth, step_id_of(self.birth.id, self.seq + 1)
         child_id = RunId(derived_id(birth.id, start.identity or step_id))
         key = self._free(f"subworkflow:{child_id}")
         effect = effect_json(CHILD_KIND, start.payload, start.result_key)
         again = f"{birth.id}:{self.seq + 1}:0"
-        self._step(step_id, start.node_id, "started", self.now, None, effect, key=again)
+        self.record(start.node_id, "started", effect, key=again)
         if start.wait:
-            self._open(child_wait(start, child_id, key), step_id)
+            self.open_wait(child_wait(start, child_id, key), step_id)
         else:
-            self._step(step_id, start.node_id, "completed", self.now, self.now, effect,
-                       {"sub_run_id": child_id}, key=again)  # fmt: skip
+            told = {"sub_run_id": child_id}
+            self.record(start.node_id, "completed", effect, told, step_id=step_id, key=again)
             self.cells.pending[f"{BESIDE}{child_id}"] = True
         deadline = birth.deadline
         if start.deadline is not None and (deadline is None or start.deadline < deadline.at):
@@ -195,16 +192,9 @@ class Draft:
             root_id=birth.root_id, session_id=start.session_id or birth.session_id, actor_id=birth.actor_id,
             parent_id=birth.id, parent_key=key if start.wait else None, depth=birth.depth + 1,
             lifecycle=birth.lifecycle, limits=start.limits or birth.limits,
-            forked_from=start.forked_from, guard=birth.guard,
-            deadline=deadline,
+            forked_from=start.forked_from, guard=birth.guard, deadline=deadline,
         )  # fmt: skip
         self.births += (born(child, start.cells),)
-
-    def note(self, note: Note) -> None:
-        """Write down a fact that nothing follows from."""
-        told = effect_json(note.kind, note.payload, None)
-        self._step(self._next_step_id(), note.node_id, "completed", self.now, self.now, told,
-                   ends_fold=False)  # fmt: skip
 
     def withdraw_all(self, tags: tuple[str, ...]) -> None:
         """Give up everything open that has one of these tags."""
@@ -219,33 +209,23 @@ class Draft:
             self.dropped.append(entry.key)
         else:
             if entry.what.child is not None:
-                self.send(entry.what.child, "cancel", body={"reason": "no longer wanted"})
+                self.send(entry.what.child, "cancel", body=UNWANTED)
             self.closed.append(entry)
         del self.open[entry.key]
 
     # --- messages ----------------------------------------------------------------------------
 
-    def tell_children(self, kind: str, body: Json) -> None:
-        """Send the same message to every child, waited for or not. One that has ended leaves it alone."""
-        for entry in self.open.values():
-            if isinstance(entry.what, Wait) and entry.what.child is not None:
-                self.send(entry.what.child, kind, body=body)
-        self._tell_beside(kind, body)
-
-    def _tell_beside(self, kind: str, body: Json) -> None:
-        for name in sorted(self.cells.names(BESIDE)):
-            self.send(RunId(name.removeprefix(BESIDE)), kind, body=body)
-
-    def cancel_children(self, tags: tuple[str, ...]) -> None:
-        """Have the children with one of these tags end; their ends are waited for as before."""
+    def tell_children(self, kind: str, body: Json, tags: tuple[str, ...] | None = None) -> None:
+        """Send the same message to the children that are waited for, all or those with one of these tags."""
         for entry in self.open.values():
             what = entry.what
-            if isinstance(what, Wait) and what.child is not None and what.tag in tags:
-                self.send(what.child, "cancel", body={"reason": "no longer wanted"})
+            if isinstance(what, Wait) and what.child is not None and (tags is None or what.tag in tags):  # fmt: skip
+                self.send(what.child, kind, body=body)
 
-    def hold_itself(self, reason: str) -> None:
-        """Ask for a hold of this run, which comes to it as any other: in its turn, and in the next decision."""
-        self.send(self.birth.id, "hold", body={"reason": reason})
+    def tell_beside(self, kind: str, body: Json) -> None:
+        """Send the same message to the children that nobody waits for. One that has ended leaves it alone."""
+        for name in sorted(self.cells.names(BESIDE)):
+            self.send(RunId(name.removeprefix(BESIDE)), kind, body=body)
 
     def send(self, to: RunId, kind: str, key: Key | None = None, body: Json = None) -> None:
         """Send a message to another run; the same decision made again sends the same id."""
@@ -260,20 +240,17 @@ class Draft:
         if isinstance(end, Done):
             if end.mishap is not None:
                 node_id, why = end.mishap
-                self._step(self._next_step_id(), node_id, "failed", self.now, self.now, None,
-                           error=why)  # fmt: skip
-            self._step(self._next_step_id(), self.node_id, "completed", self.now, self.now, None,
-                       {"completed": True, "output": end.output})  # fmt: skip
+                self.record(node_id, "failed", error=why)
+            self.record(self.node_id, "completed", None, {"completed": True, "output": end.output})
             return self._closed(Status.COMPLETED, None, end.output)
         error = error_text(end.code, end.detail)
         if end.code != self.failure:  # else the record of the outcome says it already
-            self._step(self._next_step_id(), self.node_id, "failed", self.now, self.now, None,
-                       error=error)  # fmt: skip
+            self.record(self.node_id, "failed", error=error)
         return self._closed(Status.FAILED, error, None)
 
     def cancel(self, reason: str) -> Decision:
         """End the run at somebody's word, and with it every child; of an end of its own only those it waits for."""
-        self._tell_beside("cancel", {"reason": reason})
+        self.tell_beside("cancel", {"reason": reason})
         return self._closed(Status.CANCELLED, reason or "Cancelled", None)
 
     def expire(self) -> Decision | None:
@@ -284,25 +261,27 @@ class Draft:
         self.tell_of("expired", deadline.at)
         whose = "" if deadline.of == self.birth.id else f" of run {deadline.of}, which is above it,"
         end = Fail("deadline_passed", f"the deadline{whose} was {deadline.at}")
-        self._tell_beside("cancel", {"reason": error_text(end.code, end.detail)})
+        self.tell_beside("cancel", {"reason": error_text(end.code, end.detail)})
         return self.end(end)
 
     def _closed(self, status: Status, error: str | None, output: Json) -> Decision:
         for entry in tuple(self.open.values()):
             self.withdraw(entry)
         text = {"text": status.value}
-        payload = {"name": "abstract.status", "scope": "session", "payload": text}
-        self._step(
-            self._next_step_id(), self.node_id, "completed", self.now, self.now,
-            effect_json("emit_event", payload, None),
+        self.record(
+            self.node_id, "completed",
+            effect_json("emit_event", {"name": "abstract.status", "scope": "session", "payload": text}, None),
             {"emitted": True, "name": "abstract.status", "payload": text},
             key=f"system:terminal_status:{status.value}",
         )  # fmt: skip
         birth = self.birth
         if birth.parent_id is not None and birth.parent_key is not None:
             told = {
-                "status": status.value, "output": output, "error": error, "sub_run_id": birth.id,
-            }  # fmt: skip
+                "status": status.value,
+                "output": output,
+                "error": error,
+                "sub_run_id": birth.id,
+            }
             self.send(birth.parent_id, "child", birth.parent_key, told)
         self.ready, self.held = False, None
         return self.decision(status, error, output)
@@ -358,7 +337,9 @@ class Draft:
         index = -1 if self.ends_fold is None else self.ends_fold
         step = self.steps[index]
         if step.writes is not writes or step.path is not self.path or self.path_more:
-            self.steps[index] = step.with_writes(writes, self.path, self.path_more)
+            self.steps[index] = replace(
+                step, writes=writes, path=self.path, path_more=self.path_more
+            )
         return {}
 
     def warn(self, warnings: tuple[str, ...]) -> None:
@@ -381,8 +362,21 @@ class Draft:
             wish = f"{wish}#{self.seq + 1}"
         return Key(wish)
 
-    def _next_step_id(self) -> StepId:
-        return step_id_of(self.birth.id, self.seq + 1)
+    # --- records -----------------------------------------------------------------------------
+
+    def record(  # noqa: PLR0913 - one place writes records, and a record has these parts
+        self, node_id: str, status: str, effect: Json = None, result: Json = None, *,
+        error: str | None = None, step_id: StepId | None = None, key: str | None = None,
+        attempts: tuple[Json, ...] = (), by: str | None = None, ends_fold: bool = True,
+    ) -> None:  # fmt: skip
+        """Write down the next record: of the step `step_id` that began before, or of one of its own."""
+        writes, path = self._carried() if ends_fold else (None, None)
+        self.seq = seq = self.seq + 1
+        self.steps.append(
+            Step(seq, step_id or step_id_of(self.birth.id, seq), node_id, status, self.now,
+                 self.now if status in ENDED else None, effect, result, error, 1, key, None, attempts, by,
+                 writes, path)
+        )  # fmt: skip
 
     def _carried(self) -> tuple[Mapping[str, Json] | None, tuple[str, ...] | None]:
         """What a record that ends a fold carries: the first one all of the fold, the others nothing.
@@ -393,18 +387,6 @@ class Draft:
             return None, None
         self.ends_fold = len(self.steps)
         return self.cells.pending, self.path
-
-    def _step(  # noqa: PLR0913 - one place writes records, and a record has these parts
-        self, step_id: StepId, node_id: str, status: str, started_at: str, ended_at: str | None, effect: Json,
-        result: Json = None, error: str | None = None, key: str | None = None,
-        attempts: tuple[Json, ...] = (), by: str | None = None, ends_fold: bool = True,
-    ) -> None:  # fmt: skip
-        writes, path = self._carried() if ends_fold else (None, None)
-        self.seq += 1
-        self.steps.append(
-            Step(self.seq, step_id, node_id, status, started_at, ended_at, effect, result, error, 1, key,
-                 None, attempts, by, writes, path)
-        )  # fmt: skip
 
 
 def born(birth: Birth, cells: Mapping[str, Json]) -> Decision:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final, Union
 
-from perdure.kernel.draft import Draft
+from msgspec import Struct
+
+from perdure.kernel.draft import UNWANTED, Draft, effect_json
 from perdure.kernel.limits import SLICE
 from perdure.kernel.model import Advance, Decision, Event
 from perdure.kernel.program import Done, Fail, Move, Program
@@ -13,21 +15,17 @@ _ADVANCE: Final = Advance()
 _STUCK: Final = Fail("program_stuck", "the program asks for nothing and waits for nothing")
 
 
-class Fold:
+class Fold(Struct, frozen=True):
     """A fold that is not done within a slice of `SLICE` moves; `on` takes it a slice further."""
 
-    __slots__ = ("_draft", "_events", "_moves", "_program")
-
-    def __init__(self, draft: Draft, program: Program, events: Iterator[Event], moves: int) -> None:
-        """Stand after `moves` moves, with `events` still to be asked about."""
-        self._draft = draft
-        self._program = program
-        self._events = events
-        self._moves = moves
+    draft: Draft
+    program: Program
+    events: Iterator[Event]  # still to be asked about
+    moves: int  # made so far
 
     def on(self) -> Union[Decision, "Fold"]:
         """The decision, or the rest of the fold after another slice."""
-        return ask(self._draft, self._program, self._events, self._moves)
+        return ask(self.draft, self.program, self.events, self.moves)
 
 
 def ask(draft: Draft, program: Program, events: Iterable[Event], moves: int = 0) -> Decision | Fold:
@@ -85,10 +83,13 @@ def _taken(draft: Draft, move: Move) -> Done | Fail | None:
 def _told(draft: Draft, move: Move) -> None:
     """Write down what the move only says, and send what it has to say to children and to the run itself."""
     for note in move.notes:
-        draft.note(note)
-    draft.cancel_children(move.cancel)
-    if move.hold is not None:
-        draft.hold_itself(move.hold)
+        told = effect_json(note.kind, note.payload, None)
+        draft.record(note.node_id, "completed", told, ends_fold=False)
+    draft.tell_children("cancel", UNWANTED, move.cancel)
+    if (
+        move.hold is not None
+    ):  # it comes to the run as any other: in its turn, and in the next decision
+        draft.send(draft.birth.id, "hold", body={"reason": move.hold})
 
 
 def _begun(draft: Draft, move: Move) -> Fail | None:

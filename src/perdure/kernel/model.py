@@ -74,9 +74,7 @@ class Effect(Struct, frozen=True):
     result_key: str | None = None
     timeout_s: float | None = None
     attempts_max: int | None = None
-    stub: Json = (
-        None  # the outcome that it comes to without being performed, as `rt/held` keeps one
-    )
+    stub: Json = None  # the outcome that it comes to unperformed, as `rt/held` keeps one
     backoff_s: float | None = None  # before the second try, and then twice as long from try to try
 
 
@@ -391,12 +389,6 @@ class Step(Struct, frozen=True):
     path: tuple[str, ...] | None = None
     path_more: int = 0
     events: tuple[Json, ...] = ()  # what happened before it, or made it, and is in no record itself
-
-    def with_writes(
-        self, writes: Mapping[str, Json], path: tuple[str, ...], path_more: int
-    ) -> "Step":
-        """The same record, carrying what its fold wrote and passed."""
-        return replace(self, writes=writes, path=path, path_more=path_more)
 
 
 class Send(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
+from itertools import chain
 from typing import Protocol
 
 from msgspec import Struct
@@ -50,22 +51,18 @@ class Move(Struct, frozen=True):
     hold: str | None = None
 
 
-class View:
+class View(Struct):
     """The cells as a program sees them: what is committed, and over it what this fold has written."""
 
-    __slots__ = ("_base", "pending")
-
-    def __init__(self, base: Mapping[str, Json]) -> None:
-        """See `base`, which is read and never changed."""
-        self._base = base
-        self.pending: dict[str, Json] = {}
+    base: Mapping[str, Json]  # read and never changed
+    pending: dict[str, Json] = {}
 
     def get(self, name: str, default: Json = None) -> Json:
         """The cell's value, or `default` where there is none."""
         if name in self.pending:
             value = self.pending[name]
             return default if value is GONE else value
-        return self._base.get(name, default)
+        return self.base.get(name, default)
 
     def __getitem__(self, name: str) -> Json:
         """The cell's value. Raises `KeyError` where there is none."""
@@ -80,27 +77,21 @@ class View:
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """The names of the cells that begin with `prefix`, in no order. Reads every name: not for hot paths."""
-        for name in self._base:
+        fresh = (name for name in self.pending if name not in self.base)
+        for name in chain(self.base, fresh):
             if name.startswith(prefix) and self.pending.get(name) is not GONE:
                 yield name
-        for name, value in self.pending.items():
-            if name.startswith(prefix) and value is not GONE and name not in self._base:
-                yield name
 
 
-class Moment:
+class Moment(Struct):
     """What a program may know of time, chance and itself while it is asked."""
 
-    __slots__ = ("_drawn", "_text", "at", "held", "run", "version")
-
-    def __init__(self, run: Birth, version: int, at: datetime, held: Held | None = None) -> None:
-        """The moment `at` in the life of `run`, which stands at `version`; `held` is the hold that ends now."""
-        self.run = run
-        self.version = version
-        self.at = at
-        self.held = held
-        self._text: str | None = None
-        self._drawn = 0
+    run: Birth
+    version: int
+    at: datetime
+    held: Held | None = None  # the hold that ends now
+    _text: str | None = None
+    _drawn: int = 0
 
     @property
     def text(self) -> str:
