@@ -30,6 +30,8 @@ from perdure.app.planes import (
     open_notices,
     router_config_of,
 )
+from perdure.app.sections.egress import EgressSettings
+from perdure.app.sections.runner import RunnerSettings
 from perdure.app.settings import LOCAL_HOSTS, Settings, make_data_folder
 from perdure.clock import Clock, SystemClock
 from perdure.errors import Invalid
@@ -106,7 +108,7 @@ async def build(
         runner = Runner(_runner_config(settings, probe), control.audit) if with_runner else None
         router = _router(settings, planes, control, runner or NoWorker())
         stack.push_async_callback(router.close_all)
-        retention = _retention(settings, ground, control, router, probe, bucket)
+        retention = _retention(settings.data_dir, ground, control, router, probe, bucket)
         await retention.resume()
         runtime = await router.pin(TENANT, RUNTIME)
         if settings.user_auth:
@@ -123,7 +125,7 @@ async def build(
         yield App(settings, api, runner, runtime, router, closing, control, first_token)
 
 
-def _egress(settings: Settings) -> Egress:
+def _egress(settings: EgressSettings) -> Egress:
     """The outgoing client, with the operator's openings. Raises `Invalid`."""
     try:
         return Egress(rules=rules_of(settings.egress_allow, settings.egress_loopback_ports))
@@ -132,16 +134,16 @@ def _egress(settings: Settings) -> Egress:
 
 
 def _retention(
-    settings: Settings, ground: Ground, control: ControlContext, router: Router, probe: Callable[[str], None],
+    data_dir: Path, ground: Ground, control: ControlContext, router: Router, probe: Callable[[str], None],
     bucket: "Bucket | None",
 ) -> Retention:  # fmt: skip
     """What keeps runtimes that nobody has, and takes them away."""
 
     def folder_of(tenant: TenantId, runtime: RuntimeId) -> Path:
-        return plane_folder(settings.data_dir, tenant, runtime)
+        return plane_folder(data_dir, tenant, runtime)
 
     remains = PlaneRemains(
-        settings.data_dir, folder_of, ground.pools.readers, ground.engine,
+        data_dir, folder_of, ground.pools.readers, ground.engine,
         None if bucket is None else bucket.erase,
     )  # fmt: skip
     return Retention(control, router, remains, probe)
@@ -173,7 +175,7 @@ def _holder_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerConfig:
+def _runner_config(settings: RunnerSettings, probe: Callable[[str], None]) -> RunnerConfig:
     return RunnerConfig(
         holder=_holder_name(), lease_s=settings.lease_s, poll_s=settings.poll_s,
         grace_s=settings.grace_s, stop_s=settings.stop_s, runs_at_once=settings.runs_at_once,
@@ -182,7 +184,7 @@ def _runner_config(settings: Settings, probe: Callable[[str], None]) -> RunnerCo
 
 
 async def _serve_many(
-    stack: AsyncExitStack, settings: Settings, planes: Planes, router: Router, control: ControlContext,
+    stack: AsyncExitStack, settings: RunnerSettings, planes: Planes, router: Router, control: ControlContext,
     *, wakes: bool,
 ) -> None:  # fmt: skip
     """Close planes that are idle, and where runs are moved wake those that are due, until the end."""

@@ -197,7 +197,7 @@ def code_sandbox(settings: Settings) -> Iterator[Finding]:
     from perdure.app.features import code_sandbox_of
     from perdure.features.code.sandbox.sandbox import Answer, Code
 
-    sandbox = code_sandbox_of(settings)
+    sandbox = code_sandbox_of(settings, settings.data_dir)
     try:
         ran = anyio.run(sandbox.run, Code("1 + 1", None, None))
     finally:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Final
 
 from perdure.adapters.egress import Egress
+from perdure.app.sections.code import CodeSettings
+from perdure.app.sections.features import FeatureSettings
 from perdure.app.settings import Settings, models_folder, variables
 from perdure.errors import Invalid
 from perdure.features import echo, flows, schedules, travel
@@ -35,7 +38,7 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
         embedded = EmbeddedServer(model_path(models_folder(settings)), egress.own)
     brought = (
         agents_feature(),
-        code_feature(code_sandbox_of(settings)),
+        code_feature(code_sandbox_of(settings, settings.data_dir)),
         echo.FEATURE,
         files_feature(pdfs_of(settings)),
         flows.FEATURE,
@@ -54,16 +57,16 @@ def features_of(settings: Settings, egress: Egress) -> Sequence[Feature]:
     return tuple(feature for feature in brought if feature.name not in settings.features_off)
 
 
-def code_sandbox_of(settings: Settings) -> Sandbox:
+def code_sandbox_of(settings: CodeSettings, data_dir: Path) -> Sandbox:
     """Where code of flows is run, and how much one piece of it may take, as set."""
     bounds = CodeBounds(
         cpu_s=settings.code_cpu_s, time_s=settings.code_time_s, memory_bytes=settings.code_memory_bytes,
         output_bytes=settings.code_output_bytes, at_once=settings.code_at_once,
     )  # fmt: skip
-    return sandbox_of(bounds, settings.data_dir / "code")
+    return sandbox_of(bounds, data_dir / "code")
 
 
-def pdfs_of(settings: Settings) -> Pdfs:
+def pdfs_of(settings: FeatureSettings) -> Pdfs:
     """What reads and writes PDFs, with the fonts as set."""
     return Pdfs(PdfBounds(), settings.pdf_fonts)
 

@@ -20,6 +20,8 @@ from perdure.adapters.sql.plane import (
     open_sqlite_plane,
 )
 from perdure.app.control import Ground
+from perdure.app.sections.content import ContentSettings
+from perdure.app.sections.storage import StorageSettings
 from perdure.app.settings import Settings
 from perdure.app.shipped import Shipped
 from perdure.clock import Clock, text_of
@@ -46,7 +48,7 @@ TENANT: Final = TenantId("default")
 RUNTIME: Final = RuntimeId("admin")  # the first admin's, and that of single-token mode
 
 
-def folder_of(settings: Settings) -> Path:
+def folder_of(settings: StorageSettings) -> Path:
     """Where the first admin's plane keeps what is in files."""
     return plane_folder(settings.data_dir, TENANT, RUNTIME)
 
@@ -169,7 +171,7 @@ class Planes:
             self._provided.add(key)
 
 
-def bucket_of(settings: Settings) -> "Bucket | None":
+def bucket_of(settings: ContentSettings) -> "Bucket | None":
     """The bucket that is set. Raises `Invalid` where it cannot be one, or what reaches it is not installed."""
     if settings.artifacts_url is None:
         return None

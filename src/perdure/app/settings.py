@@ -242,7 +242,7 @@ def source_of(name: str, given: Mapping[str, Any]) -> str:
     return "file" if name in _file() else "default"
 
 
-def make_data_folder(settings: Settings) -> Path:
+def make_data_folder(settings: StorageSettings) -> Path:
     """Have the data directory, open to this account alone where it is new."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return settings.data_dir
