@@ -1,7 +1,6 @@
 """A chain is checked from an export and a public key, and the first entry that is not as written is named."""
 
 from hashlib import sha256
-from time import perf_counter
 
 import pytest
 
@@ -12,7 +11,6 @@ from perdure.stores.audit import body_of, fields_of
 from tests.support.chains import HARMS, KEYS, TENANT, an_entry, an_export
 
 COUNT, LONG = 1_000, 100_000
-FOUND_S = 10.0  # within which harm is located in the longest
 
 
 def verdict_of(lines: list[bytes], keys: PublicKeys = KEYS) -> Verdict:
@@ -51,9 +49,7 @@ def test_harm_is_located_in_a_long_chain_wherever_it_is() -> None:
     for at in (2, LONG // 2, LONG - 2):
         for harm, change in HARMS.items():
             lines = change(honest, at)
-            begin = perf_counter()
             found = verdict_of(lines)
-            assert perf_counter() - begin < FOUND_S
             assert (found.ok, found.bad_seq) == (False, at), (harm, found.why)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from perdure.clock import Clock, SystemClock, text_of
+from perdure.clock import Clock, text_of
 from perdure.ids import RunId
 from perdure.kernel.model import Deadline, Effect, EffectClass, Ok, Outcome, Status
 from perdure.kernel.program import Move
@@ -41,10 +41,12 @@ async def test_a_run_that_waits_ends_at_its_deadline(tmp_path: Path) -> None:
 
 
 async def test_what_is_in_flight_is_told_to_end(tmp_path: Path) -> None:
-    gate = Gate()
-    async with running(tmp_path, Stage({"run": ACTING}, {"echo": always(gate)})) as on_stage:
-        run_id = await on_stage.start(deadline=in_a_moment(on_stage.stage.clock, 0.2))
+    gate, clock = Gate(), FakeClock()
+    stage = Stage({"run": ACTING}, {"echo": always(gate)}, {"poll_s": 0.01}, clock)
+    async with running(tmp_path, stage) as on_stage:
+        run_id = await on_stage.start(deadline=a_deadline(60))
         await gate.until_inside(2)
+        clock.advance(60)
         await on_stage.until(run_id, Status.FAILED)
         await gate.moved.until(lambda: gate.inside == 0)
         await on_stage.rest()
@@ -139,11 +141,16 @@ async def test_a_run_that_ended_in_time_is_left_as_it_is(tmp_path: Path) -> None
     gate = Gate()
     gate.open()
     done: Script = {"begin": Move(effects=(an_effect(),)), "a ok": Move(waits=(a_question(key="q"),))}  # fmt: skip
-    async with running(tmp_path, Stage({"run": done}, {"echo": always(gate)})) as on_stage:
-        run_id = await on_stage.start(deadline=in_a_moment(SystemClock(), 0.3))
+    clock = FakeClock()
+    stage = Stage({"run": done}, {"echo": always(gate)}, {"poll_s": 0.01}, clock)
+    async with running(tmp_path, stage) as on_stage:
+        run_id = await on_stage.start(deadline=a_deadline(60))
         await on_stage.send(run_id, "cancel", body={"reason": "enough"})
         assert (await on_stage.until(run_id, Status.CANCELLED)).error == "enough"
+        clock.advance(60)
         assert await on_stage.plane.waits.next_deadline() is None
+        await on_stage.rest()
+        assert (await on_stage.plane.runs.header(run_id)).status is Status.CANCELLED
 
 
 async def rows_of(on_stage: Running, run_id: RunId) -> list[str]:

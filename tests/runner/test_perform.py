@@ -18,6 +18,7 @@ from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext, EffectKind
 from perdure.runtimes.license import License
 from tests.support.builders import a_question, an_effect
+from tests.support.clock import FakeClock
 from tests.support.driving import Driven
 from tests.support.running import (
     PATIENCE_S,
@@ -291,13 +292,18 @@ async def test_nothing_is_performed_under_a_hold_until_the_release(tmp_path: Pat
 
 async def test_a_retry_outlives_a_hold_with_its_attempts(tmp_path: Path) -> None:
     """The release takes it up where it was; it does not begin anew."""
-    handler = Acted(BUSY, Ok(1))
-    async with running(tmp_path, a_stage(handler, backoff_s=0.1)) as on_stage:
+    handler, clock = Acted(BUSY, Ok(1)), FakeClock()
+    stage = a_stage(handler, backoff_s=60, config={"poll_s": 0.01})
+    stage.clock = clock
+    async with running(tmp_path, stage) as on_stage:
         run_id = await on_stage.start()
         await handler.until(1)
+        await on_stage.rest()
         await on_stage.send(run_id, "hold")
         await on_stage.until_so(run_id, lambda header: header.held is not None)
         await on_stage.send(run_id, "release")
+        await on_stage.until_so(run_id, lambda header: header.held is None)
+        clock.advance(120)  # with its spread, the wait before another try is no longer
         await on_stage.until(run_id)
     assert [context.attempt for _, context in handler.calls] == [1, 2]
 

@@ -160,7 +160,7 @@ async def test_the_longest_unused_makes_room_at_the_bound(tmp_path: Path) -> Non
         assert house.router.open_count == 2
 
 
-async def test_at_the_bound_and_all_in_use_who_asks_waits_and_is_then_refused(
+async def test_at_the_bound_and_all_in_use_who_asks_is_refused_after_a_while(
     tmp_path: Path,
 ) -> None:
     async with a_house(tmp_path, a_stage(), serves=False, open_max=1) as house:
@@ -169,6 +169,12 @@ async def test_at_the_bound_and_all_in_use_who_asks_waits_and_is_then_refused(
             with pytest.raises(Unavailable, match="As many") as refused:
                 await house.router.open(BOB)
             assert refused.value.facts["retry_after"] == 1
+
+
+async def test_at_the_bound_who_asks_waits_until_there_is_room(tmp_path: Path) -> None:
+    async with a_house(tmp_path, a_stage(), serves=False, open_max=1, room_s=30) as house:
+        alice = await house.router.open(ALICE)
+        with alice.use:
             waiting = asyncio.ensure_future(house.router.open(BOB))
             await asyncio.sleep(0.01)
         await waiting

@@ -59,9 +59,12 @@ async def ended(house: House, name: str) -> None:
 
 async def test_promise_122_a_due_wait_in_a_plane_that_nobody_opened_fires(tmp_path: Path) -> None:
     """In its time, and the plane is closed again after."""
-    async with a_house(tmp_path, a_sleeper(SOON_S)) as house:
+    clock = Later()
+    async with a_house(tmp_path, a_sleeper(FAR_S, clock)) as house:
         run_id = await slept(house, "alice")
         opened = len(house.opened)
+        clock.ahead = timedelta(seconds=FAR_S - SOON_S)
+        house.waker.look_again()
         await ended(house, "alice")
         assert house.opened[opened:] == ["alice"]
         async with house.router.using(TENANT, RuntimeId("alice")) as runtime:
@@ -121,10 +124,12 @@ async def test_a_plane_that_was_woken_just_now_is_woken_for_its_next_time(tmp_pa
 
 
 async def test_more_planes_may_be_due_than_may_be_open(tmp_path: Path) -> None:
-    names = [f"r{number}" for number in range(6)]
-    async with a_house(tmp_path, a_sleeper(SOON_S), open_max=2) as house:
+    names, clock = [f"r{number}" for number in range(6)], Later()
+    async with a_house(tmp_path, a_sleeper(FAR_S, clock), open_max=2) as house:
         for name in names:
             await slept(house, name)
+        clock.ahead = timedelta(seconds=FAR_S)
+        house.waker.look_again()
         for name in names:
             await ended(house, name)
         assert house.router.open_count <= 2
@@ -165,10 +170,11 @@ async def test_a_plane_whose_runs_are_not_to_move_is_not_woken(tmp_path: Path) -
         asked.append(runtime)
         return False
 
-    async with a_house(tmp_path, a_sleeper(SOON_S), serves=False) as house:
+    clock = Later()
+    async with a_house(tmp_path, a_sleeper(FAR_S, clock), serves=False) as house:
         await slept(house, "alice")
-        await anyio.sleep(SOON_S)
-        waker = Waker(house.router, house.control, SystemClock(), house.peek, may_wake=no)
+        clock.ahead = timedelta(seconds=FAR_S)
+        waker = Waker(house.router, house.control, clock, house.peek, may_wake=no)
         await waker.wake_due()
         assert asked == ["alice"] and not house.router.is_open(TENANT, RuntimeId("alice"))
         await waker.wake_due()
@@ -176,10 +182,11 @@ async def test_a_plane_whose_runs_are_not_to_move_is_not_woken(tmp_path: Path) -
 
 
 async def test_a_plane_that_cannot_be_opened_keeps_no_other_from_waking(tmp_path: Path) -> None:
-    async with a_house(tmp_path, a_sleeper(SOON_S), serves=False) as house:
+    clock = Later()
+    async with a_house(tmp_path, a_sleeper(FAR_S, clock), serves=False) as house:
         for name in ("bad", "good"):
             await slept(house, name)
-        await anyio.sleep(SOON_S)
+        clock.ahead = timedelta(seconds=FAR_S)
         await house.router.forget(TENANT, RuntimeId("bad"), bar=True)
         await house.waker.wake_due()
         assert house.router.is_open(TENANT, RuntimeId("good"))
