@@ -19,6 +19,9 @@ is uploaded. How each behaves by example stands in `tests/features/flows/tables`
 
 What an effect needs and nobody performs fails the run with `not_configured`. What goes wrong in a node that computes, in
 code and in files ends the run as completed, with `success: false`, the error and the node; a step of the ledger says so.
+
+From one effect, wait or child to the next a run passes at most 100,000 nodes, a loop once for each of its passes; more fail it
+with `limit_reached`.
 """
 
 

@@ -118,3 +118,26 @@ def test_what_one_visit_makes_is_bounded_over_all_its_nodes() -> None:
 def test_a_fault_is_told_in_words() -> None:
     assert refused(a_value("divide", "a", "b"), {"a": 1, "b": 0}) == "division by zero"
     assert refused(a_value("round"), {"decimals": "x"}).startswith("ValueError: ")
+
+
+@pytest.mark.parametrize("whole", ["while.result", "last.value"])
+def test_a_whole_output_that_is_kept_again_and_again_meets_the_bound(whole: str) -> None:
+    """A `while` hands on the output before it beside its parts: what is kept of both doubles."""
+    nodes = {
+        "start": a_start(x={}),
+        "for": a_node("for", defaults={"start": 0, "end": 22}),
+        "on": a_node("set_var", "value", defaults={"name": "on", "value": True}),
+        "off": a_node("set_var", "value", defaults={"name": "on", "value": False}),
+        "get": a_node("get_var", defaults={"name": "x"}),
+        "while": a_node("while", "condition"),
+        "is-on": a_value("get_var", defaults={"name": "on"}),
+        "last": a_value("get_var", defaults={"name": "_last_output"}),
+        "keep": a_node("set_var", "value", defaults={"name": "x"}),
+    }
+    flow = a_flow(
+        nodes,
+        "start -> for", "for:loop -> on -> get -> while", "while:loop -> keep -> off",
+        "is-on.value => while.condition", f"{whole} => keep.value",
+    )  # fmt: skip
+    run = Flowing(flow).start()
+    assert (run.error or "").startswith("limit_reached: keep: a value ")

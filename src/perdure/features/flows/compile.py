@@ -173,7 +173,9 @@ class _Compiler:
         constant = MISSING
         if source in self.constants:
             constant = picked(self.constants[source], source_pin)
-        return Link(pin, source, source_pin, constant)
+        kind = self.drawing.nodes[source].kind
+        weighed = isinstance(kind, Function) and not kind.shares
+        return Link(pin, source, source_pin, constant, weighed)
 
     def _cone(self, sources: Iterable[str]) -> tuple[Node, ...]:
         """The pure nodes that must be computed for `sources`, each after what it reads."""

@@ -50,6 +50,8 @@ def _gathered(pins: Pins, wiring: Wiring, made: Pins, vars: Vars) -> Pins:
         if value is MISSING:
             output = made[link.source] if link.source in made else vars.output(link.source)
             value = MISSING if output is MISSING else picked(output, link.source_pin)
+            if value is output and isinstance(value, dict) and not link.weighed:
+                Allowance().spend(value)  # all pins at once, which may hold one value many times
         if value is not MISSING:
             pins[link.pin] = value
     return pins

@@ -202,6 +202,7 @@ class Link(Struct, frozen=True):
     source: str
     source_pin: str
     constant: Json = MISSING
+    weighed: bool = False  # its source weighs what it makes
 
 
 class Wiring(Struct, frozen=True):

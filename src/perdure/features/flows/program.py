@@ -219,7 +219,10 @@ class FlowProgram:
         vars = Vars(turn, last_cell(position))
         visit = Visit(node, {}, vars, turn.moment, self.flow.home)
         answer = Answer(result, place.hold)
-        passed = node.kind.finish(visit, answer)
+        try:
+            passed = node.kind.finish(visit, answer)
+        except NodeFault as fault:
+            raise ComputeFault(node, str(fault)) from fault
         wake(turn, position)
         kept = MISSING if node.kind.again is None else node.kind.again(answer)
         if kept is not MISSING:

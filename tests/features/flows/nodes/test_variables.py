@@ -132,3 +132,19 @@ def test_a_variable_that_holds_itself_meets_the_bound() -> None:
     )  # fmt: skip
     run = Flowing(flow).start()
     assert run.error == f"limit_reached: set: a value has more than {DEPTH_MAX} levels"
+
+
+def test_a_variable_that_has_itself_in_two_properties_meets_the_bound() -> None:
+    """As objects it stays small here; as JSON it would double with each pass."""
+    flow = a_flow(
+        {
+            "start": a_start(),
+            "for": a_node("for", defaults={"start": 0, "end": 22}),
+            "get": a_value("get_var", defaults={"name": "x"}),
+            "one": a_node("set_var_property", "value", defaults={"name": "x", "key": "one"}),
+            "two": a_node("set_var_property", "value", defaults={"name": "x", "key": "two"}),
+        },
+        "start -> for", "for:loop -> one -> two", "get.value => one.value", "get.value => two.value",
+    )  # fmt: skip
+    run = Flowing(flow).start()
+    assert run.error == "limit_reached: one: a value is larger than a flow may make"

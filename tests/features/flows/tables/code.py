@@ -12,7 +12,10 @@ TABLES = {
             told(row({"n": 2}, output={"twice": 4}, twice=4), effects={"run_code": DOUBLED}),
             told(row({"n": 2}, fault="ZeroDivisionError"), effects={"run_code": Failed("code_failed", "ZeroDivisionError")}),
             row({"n": 2}, fails=NOTHING_HERE),
-        )
+        ),
+        passing("code", code="def transform(it): return 1", outputKey="_mine").rows(
+            told(row(fault="'_mine' is reserved"), effects={"run_code": Ok({"output": 1})}),
+        ),
     ],
     "function": [
         passing("function", "n", out="twice", expression="{'twice': 2 * n}").rows(

@@ -58,6 +58,12 @@ TABLES = {
             row({"start": 0, "end": 3}, seen=[0.0, 1.0, 2.0]), row({"start": 3, "end": 0, "step": -2}, seen=[3.0, 1.0]),
             row({"start": 0, "end": 3, "step": 0}, fault="a step that is not zero"),
         ),
+        table({"start": a_start("end", "step"), "it": a_node("for", "start", "end", "step", out="index total", defaults={"start": 0}),
+               "pass": a_node("set_var", "value", defaults={"name": "n"}), "end": an_end("index", "total")},
+              "start -> it", "it:loop -> pass", "it:done -> end", "start.end => it.end", "start.step => it.step", "it.index => pass.value",
+              "it.index => end.index", "it.total => end.total").rows(
+            row({"end": 1, "step": 0.25}, index=3, total=4), row({"end": 1, "step": 0.1}, index=10, total=10),
+        ),
     ],
     "while": [
         table({"start": a_start("n"), "it": a_node("while", "condition", out="index"), **KEEP_INDEX, "end": an_end("seen"), "all": SEEN,

@@ -17,6 +17,8 @@ TABLES = {
             row({"provider": " p ", "iterations": "3", "trace_id": "t", "warnings": ["w", ""], "extra": {"k": 1}},
                 meta={"k": 1, "schema": "abstractcode.agent.v1.meta", "version": 1, "provider": "p", "iterations": 3,
                       "trace": {"trace_id": "t"}, "warnings": ["w"]}),
+            row({"model": "m", "extra": {"provider": "p", "model": "n", "usage": {"total_tokens": 1}}},
+                meta={"provider": "p", "model": "m", "usage": {"total_tokens": 1}, "schema": "abstractcode.agent.v1.meta", "version": 1}),
         )
     ],
     "make_scratchpad": [

@@ -33,10 +33,9 @@ def _scratchpad(pins: Pins) -> Json:
 
 
 def _meta(pins: Pins) -> Json:
-    """What is known of a call or an agent; what is not known has no key."""
+    """What is known of a call or an agent; what is not known is as in `extra`, or has no key."""
     version = whole(pins.get("version"))
     made: Pins = {
-        **as_object(pins.get("extra")),
         "schema": filled(pins.get("schema")) or META,
         "version": 1 if version is None else version,
     }
@@ -54,7 +53,7 @@ def _meta(pins: Pins) -> Json:
     known = {name: it for name, it in made.items() if it is not None and it not in ("", {}, [])}
     if pins.get("debug") is not None:
         known["debug"] = pins["debug"]
-    return {"meta": known}
+    return {"meta": {**as_object(pins.get("extra")), **known}}
 
 
 def _trace(pins: Pins) -> Json:

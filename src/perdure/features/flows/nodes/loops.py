@@ -149,7 +149,7 @@ TYPES: Final[Mapping[str, NodeType]] = {
     "for": described(
         Control(_for, _next_number, ("loop", "done")),
         "start end step -> i index total",
-        "Runs `loop` for each number from `start` up to, and without, `end`; then `done`. More than 10,000 passes fail the run with `limit_reached`.",
+        "Runs `loop` for each number from `start` up to, and without, `end`; then `done`. Each number is the one before and `step`, as floats: where they cannot hold a fraction there may be one pass more than `total`, which is the distance over `step`. More than 10,000 passes fail the run with `limit_reached`.",
     ),
     "while": described(
         Control(_while, _next_pass, ("loop", "done"), rereads=True),

@@ -29,7 +29,10 @@ TYPED_ZEROS = ("boolean", "number", "string")  # what a form shows where nothing
 
 def _get_var(_node: Node, pins: Pins, vars: Vars, _moment: Moment) -> Json:
     name = text_of(pins.get("name")).strip()
-    return {"value": vars.get(name) if name else None}
+    value = vars.get(name) if name else None
+    if name.startswith("_"):
+        Allowance().spend(value)  # what a node gave out as a whole may hold one value many times
+    return {"value": value}
 
 
 def _get_context(_node: Node, _pins: Pins, vars: Vars, _moment: Moment) -> Json:
@@ -88,6 +91,7 @@ def _set_var_property(visit: Visit) -> Passed:
     if not path:
         raise NodeFault("a property needs a key")
     value = planted(visit.vars.get(name), path, visit.pins.get("value"))
+    Allowance().spend(value)  # the variable may be in it, in part or twice
     return _set(_assigned(visit.vars, name, value), {"value": value})
 
 
