@@ -24,7 +24,7 @@ ALLOWED = {
     "httpx2.AsyncClient": CLIENTS,
     "httpx2.Client": CLIENTS,
 }
-CATCHES_ALL = ["src/perdure/runner/supervise.py", "src/perdure/app/processes.py"]
+CATCHES_ALL = ["src/perdure/runtimes/containing.py", "src/perdure/app/processes.py"]
 
 
 def found(rule: str) -> list[tuple[str, str]]:

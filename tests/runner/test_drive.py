@@ -13,7 +13,8 @@ from perdure.kernel.model import Advance, Arrived, Deadline, Due, Ok, ProgramRef
 from perdure.kernel.program import Done, Moment, Move, View
 from perdure.runner.drive import drive
 from perdure.runner.hot import Delivery, HotRun
-from tests.support.builders import a_question, an_effect
+from perdure.stores.runs import RunQuery
+from tests.support.builders import a_question, a_start, an_effect
 from tests.support.driving import Driven
 from tests.support.running import Gate, Running, Script, Stage, always, running
 from tests.support.scripted import ScriptedProgram
@@ -169,3 +170,31 @@ async def test_an_outcome_is_kept_when_others_are_always_faster(tmp_path: Path) 
             hot.take(old)
             assert await drive(lane, hot, delivery) is None
         assert list(hot.queue) == [arrived]
+
+
+WIDE: Script = {"begin": Move(starts=tuple(a_start(f"c{n}", of="asking") for n in range(3)))}
+DEEP: Script = {"begin": Move(starts=(a_start("wide", of="wide"),)), "wide failed": END}
+
+
+@pytest.mark.parametrize(("tree_max", "fits"), [(5, True), (4, False)])
+async def test_a_tree_may_have_tree_max_runs_that_have_not_ended(
+    tmp_path: Path, tree_max: int, fits: bool
+) -> None:
+    """The run that would bear one too many ends and bears none."""
+    stage = Stage(scripts={"run": DEEP, "wide": WIDE, "asking": ASKING})
+    async with running(tmp_path, stage) as on_stage:
+        root = await on_stage.start(limits=Limits(tree_max=tree_max))
+        await on_stage.until(root, Status.WAITING if fits else Status.COMPLETED)
+        await on_stage.rest()
+        found = (await on_stage.plane.runs.list(RunQuery(root_id=root))).items
+        errors = {it.error for it in found if it.error}
+        over = f"limit_reached: tree_max: more than {tree_max} runs of one tree have not ended"
+        assert (len(found), errors) == ((5, set()) if fits else (2, {over}))
+
+
+async def test_how_many_runs_a_root_bears_is_its_own_affair(tmp_path: Path) -> None:
+    """A schedule bears runs for ever; `open_max` bounds those that it waits for."""
+    stage = Stage(scripts={"run": WIDE, "asking": ASKING})
+    async with running(tmp_path, stage) as on_stage:
+        root = await on_stage.start(limits=Limits(tree_max=1))
+        assert (await on_stage.until(root, Status.WAITING)).error is None

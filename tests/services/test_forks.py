@@ -13,8 +13,9 @@ from perdure.ids import Key, RunId
 from perdure.kernel.model import Effect, EffectClass, Guard, Ok, Outcome, Status
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext
-from perdure.services.forks import ForkRequest, fork
+from perdure.services.forks import ForkRequest, _outcome_in, fork
 from perdure.services.replays import replay
+from perdure.stores.records import Recorded
 from perdure.stores.runs import Header, RunQuery
 from tests.support.branches import Ask, Branches, Call, Do, Sleep
 from tests.support.counter import Counter, counter
@@ -243,3 +244,9 @@ async def test_forks_share_the_artifacts_of_their_origin(tmp_path: Path, world: 
 def size_of(folder: Path) -> int:
     """How many bytes lie in a folder, with all that is below."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_record_that_is_about_nothing_is_no_outcome() -> None:
+    """As no ledger of ours has one, but the file of an import may."""
+    body = {"idempotency_key": "x", "effect": None, "status": "completed", "result": None}
+    assert list(_outcome_in(Recorded(1, body, {}))) == []

@@ -7,12 +7,16 @@ from typing import Any
 import anyio
 import pytest
 
-from perdure.errors import BundleNotFound, RunNotFound
+from perdure.errors import BundleNotFound, Divergent, RunNotFound
 from perdure.ids import RunId
+from perdure.kernel.model import Event
+from perdure.kernel.program import Moment, Move, View
 from perdure.kernel.values import Json
+from perdure.registry.registry import Registry
 from perdure.services import runs
 from perdure.services.births import StartRequest
-from perdure.services.replays import Replayed, replay, verify
+from perdure.services.forks import ForkRequest, fork
+from perdure.services.replays import Difference, Replayed, replay, verify
 from tests.support.drawing import a_bundle, a_flow, a_node, a_start, an_end
 from tests.support.gateway import Gateway, a_gateway
 
@@ -107,6 +111,29 @@ async def test_a_run_is_identical_when_it_is_decided_again(
     assert await replay(gateway.runtime, run_id) == Replayed(run_id, 8)
     with pytest.raises(RunNotFound):
         await replay(gateway.runtime, RunId("nobody"))
+
+
+class Raising:
+    """A program with a bug, or one that is told of what nothing ever wrote."""
+
+    def next(self, _cells: View, _event: Event, _moment: Moment) -> Move:
+        """Raise."""
+        raise KeyError("out/ask")
+
+
+async def test_a_program_that_raises_is_a_difference_and_a_fork_of_it_is_refused(
+    lived: tuple[Gateway, RunId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, run_id = lived
+    monkeypatch.setattr(Registry, "program", lambda *_: Raising())
+    gateway.runtime._programs.clear()
+    told = await replay(gateway.runtime, run_id)
+    raised = Difference(
+        1, "record", {"status": "started", "effect": "answer_user"}, "the program raised KeyError"
+    )
+    assert told == Replayed(run_id, 0, raised)
+    with pytest.raises(Divergent):
+        await fork(gateway.runtime, run_id, ForkRequest(3))
 
 
 @pytest.mark.parametrize("edit", INCOMPATIBLE)

@@ -163,6 +163,21 @@ async def test_runs_of_a_kind_that_are_pinned_to_a_bundle_hear_of_its_marks(stor
     assert await store.plane.inbox.claim("me", now=AT, until=LEASED_UNTIL, limit=9) == []
 
 
+async def test_what_is_installed_again_has_no_marks_and_its_runs_hear_of_it(store: Store) -> None:
+    facts = facts_of(b"1")
+    await install(store, b"1")
+    schedule = Driven(store.plane, Branches((Ask(),)))
+    await schedule.begin("one", program=ProgramRef("test", facts.sha256, "main"))
+    await store.plane.bundles.deprecate("b", "main", {"at": AT, "reason": "old"}, WORD)
+    await store.plane.inbox.claim("me", now=AT, until=LEASED_UNTIL, limit=9)
+    assert await store.plane.bundles.remove("b", None) == 1
+    for new in (True, False):
+        assert (await store.plane.bundles.install(b"1", facts, word=WORD))[1] is new
+    assert [it.deprecated for it in await store.plane.bundles.list()] == [{}]
+    told = await store.plane.inbox.claim("me", now=AT, until=LEASED_UNTIL, limit=9)
+    assert [(it.run_id, it.body) for it in told] == [(schedule.id, {"do": "hear", "marks": {}})]
+
+
 async def install_two(store: Store) -> list[BundleSha]:
     """Two versions of one bundle, and another; the hashes of the two."""
     await install(store, b"3", "other", "1.0.0")

@@ -257,3 +257,15 @@ async def test_a_birth_may_be_born_leased(store: Store) -> None:
     await store.plane.runs.commit(commit)
     assert await store.plane.runs.claim("you", now=AT, until=LATER, limit=9) == []
     assert await store.plane.runs.claim("you", now=LATER, until="2027", limit=9) == [a_run_id()]
+
+
+async def test_a_tree_s_runs_are_counted_until_they_end_and_up_to_a_bound(store: Store) -> None:
+    root, other = a_run_id("root"), a_run_id("other")
+    await births(store, 3, root_id=root)
+    one = await a_driven_run(store.plane, Branches((Do(),)), "one", root_id=root)
+    await a_driven_run(store.plane, Branches((Do(),)), "other")
+    counted = store.plane.runs.living
+    assert [await counted(root, most) for most in (1, 4, 5)] == [1, 4, 4]
+    assert (await counted(other, 5), await counted(a_run_id("nobody"), 5)) == (1, 0)
+    await one.deliver(Cancel())
+    assert await counted(root, 5) == 3

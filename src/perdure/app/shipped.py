@@ -9,7 +9,7 @@ from typing import Final
 from perdure.bundles.codec import pack_files, read_bundle
 from perdure.clock import text_of
 from perdure.runtimes.context import RuntimeContext
-from perdure.services.bundles import facts_of
+from perdure.services.bundles import facts_of, word_of
 from perdure.stores.bundles import Installed
 
 CHECKOUT: Final = Path(__file__).parents[3] / "bundles"
@@ -53,7 +53,7 @@ class Shipped:
         for content, facts in self._bundles:
             if there.get((facts.bundle_id, facts.bundle_version)) != facts.sha256:
                 told = facts._replace(created_at=facts.created_at or at, installed_at=at)
-                await runtime.plane.bundles.install(content, told, overwrite=True)
+                await runtime.plane.bundles.install(content, told, overwrite=True, word=word_of(at))
 
 
 def _read() -> list[tuple[bytes, Installed]]:

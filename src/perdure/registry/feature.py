@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from perdure.identity.access import Rule
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectKind
-from perdure.registry.programs import Drawing, ProgramFactory, ProgramWrapper, Telling
+from perdure.registry.programs import Check, Drawing, ProgramFactory, ProgramWrapper, Telling
 from perdure.stores.runs import Listener
 
 
@@ -31,6 +31,7 @@ class Feature:
     wrappers: Sequence[ProgramWrapper] = ()
     commands: Mapping[str, Telling] = field(default_factory=dict)  # by type
     drawings: Mapping[str, Drawing] = field(default_factory=dict)  # by kind of program
+    checks: Mapping[str, Check] = field(default_factory=dict)  # by kind of program
     observers: Sequence[Listener] = ()
     routers: Sequence[Router] = ()
     actions: Mapping[str, Rule] = field(default_factory=dict)

@@ -32,3 +32,9 @@ class Telling(NamedTuple):
 
 Drawing = Callable[[Birth, Cells], Json]
 """Draws the program of a run as a flow that the editor shows, from the cells as they are. Pure."""
+
+Check = Callable[[Birth, Cells], None]
+"""Holds the cells of a run that was lived elsewhere against those that its program keeps and others are shown. Pure.
+
+Raises `ValueError`, `KeyError`, `TypeError`, `AttributeError` or `Invalid` where they are none.
+"""

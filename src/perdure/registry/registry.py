@@ -12,7 +12,7 @@ from perdure.kernel.model import ProgramRef
 from perdure.kernel.program import Program
 from perdure.registry.effects import EffectKind
 from perdure.registry.feature import Feature
-from perdure.registry.programs import Drawing, ProgramFactory, ProgramWrapper, Telling
+from perdure.registry.programs import Check, Drawing, ProgramFactory, ProgramWrapper, Telling
 
 T = TypeVar("T")
 
@@ -28,6 +28,7 @@ class Registry:
     actions: Mapping[str, Rule]
     commands: Mapping[str, Telling]
     drawings: Mapping[str, Drawing]
+    checks: Mapping[str, Check]
 
     def effect(self, kind: str) -> EffectKind | None:
         """How effects of this kind are performed, or `None` where no feature brings it."""
@@ -52,12 +53,14 @@ def registry_of(features: Iterable[Feature], actions: Mapping[str, Rule]) -> Reg
     programs: dict[str, ProgramFactory] = {}
     commands: dict[str, Telling] = {}
     drawings: dict[str, Drawing] = {}
+    checks: dict[str, Check] = {}
     for feature in ordered:
         _add(rules, feature.actions, feature.name)
         _add(effects, feature.effects, feature.name)
         _add(programs, feature.programs, feature.name)
         _add(commands, feature.commands, feature.name)
         _add(drawings, feature.drawings, feature.name)
+        _add(checks, feature.checks, feature.name)
     return Registry(
         features=tuple(ordered),
         effects=MappingProxyType(effects),
@@ -66,6 +69,7 @@ def registry_of(features: Iterable[Feature], actions: Mapping[str, Rule]) -> Reg
         actions=MappingProxyType(rules),
         commands=MappingProxyType(commands),
         drawings=MappingProxyType(drawings),
+        checks=MappingProxyType(checks),
     )
 
 

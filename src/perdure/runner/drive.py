@@ -166,6 +166,8 @@ async def _program(lane: Lane, hot: HotRun, run: Run, event: Event) -> Program |
 async def _kept(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) -> Decision:
     """Commit the decision, or the run's end where the store finds in it what is no JSON."""
     runs = lane.runtime.plane.runs
+    if decision.births and hot.run is not None:
+        decision = await _within_its_tree(lane, hot, hot.run, decision)
     try:
         receipt = await runs.commit(_commit(lane, hot, decision, taken))
     except NotJson as unfit:
@@ -177,6 +179,16 @@ async def _kept(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) 
         receipt = await runs.commit(_commit(lane, hot, decision, taken))
     hot.apply(decision, receipt)
     return decision
+
+
+async def _within_its_tree(lane: Lane, hot: HotRun, run: Run, decision: Decision) -> Decision:
+    """The decision, or the run's end where its tree would have too many runs. How many a root bears is its own affair."""
+    birth = run.birth
+    if birth.depth == 0 or await lane.trees.take(birth, len(decision.births)):
+        return decision
+    most = birth.limits.tree_max
+    fault = Fault("limit_reached", f"tree_max: more than {most} runs of one tree have not ended")
+    return decide(run, fault, _SILENT, hot.cells, lane.runtime.clock.now())
 
 
 def _commit(lane: Lane, hot: HotRun, decision: Decision, taken: str | None) -> Commit:

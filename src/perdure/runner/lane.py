@@ -28,6 +28,7 @@ from perdure.runner.config import RunnerConfig
 from perdure.runner.events import event_of
 from perdure.runner.hot import Delivery, HotRun, HotRuns
 from perdure.runner.loads import Loads
+from perdure.runner.trees import Trees
 from perdure.runtimes.context import RuntimeContext
 from perdure.stores.runs import Committed, Loaded
 
@@ -47,6 +48,7 @@ class Lane:
         self.config = config
         self.hot = HotRuns(config.hot_idle_max)
         self.loads = Loads(runtime.plane.runs.load)
+        self.trees = Trees(runtime.plane.runs.living)
         self.ready: deque[HotRun] = deque()
         self.running = 0
         self.performing = 0

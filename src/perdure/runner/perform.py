@@ -16,7 +16,7 @@ from perdure.runner.eager import Begun
 from perdure.runner.hot import Delivery, HotRun, UnderWay
 from perdure.runner.lane import Lane
 from perdure.runner.retry import Again, after, attempt_of, summed
-from perdure.runner.supervise import containing
+from perdure.runtimes.containing import containing
 from perdure.stores.endpoints import NOWHERE
 from perdure.stores.outbox import Pending
 from perdure.stores.values import fault_of

@@ -14,10 +14,11 @@ from perdure.runner.drive import drive
 from perdure.runner.hot import Delivery, HotRun
 from perdure.runner.lane import Lane
 from perdure.runner.perform import arrive, perform
-from perdure.runner.supervise import RESTART_S, containing, keep_going
+from perdure.runner.supervise import RESTART_S, keep_going
 from perdure.runner.sweep import sweep
 from perdure.runner.timers import deliver_due, until_due
 from perdure.runner.turns import Turns
+from perdure.runtimes.containing import containing
 from perdure.runtimes.context import RuntimeContext
 from perdure.stores.audit import AuditStore
 from perdure.stores.outbox import Pending

@@ -251,7 +251,7 @@ async def upload(
     facts = facts_of(bundle, at)
     told = _told(entry, at, bundle.ref, change="install", sha256=bundle.sha256)
     installed, _ = await runtime.plane.bundles.install(
-        content, facts, overwrite=overwrite, entry=told
+        content, facts, overwrite=overwrite, entry=told, word=word_of(at)
     )
     return installed, bundle
 
@@ -346,8 +346,12 @@ async def _mark(
     change = "undeprecate" if mark is None else "deprecate"
     at = text_of(runtime.clock.now())
     told = _told(entry, at, bundle_id, change=change, flow_id=named)
-    word = Word(SCHEDULE, DEPRECATE, at)
-    return await runtime.plane.bundles.deprecate(bundle_id, named, mark, word, entry=told)
+    return await runtime.plane.bundles.deprecate(bundle_id, named, mark, word_of(at), entry=told)
+
+
+def word_of(at: str) -> Word:
+    """By which the schedules of a bundle hear of its marks."""
+    return Word(SCHEDULE, DEPRECATE, at)
 
 
 async def _all(runtime: RuntimeContext, bundle_id: str | None = None) -> dict[str, Versions]:

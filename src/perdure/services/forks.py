@@ -263,6 +263,8 @@ def _outcome_in(record: Recorded) -> Iterator[CameTo]:
     is_child = effect.get("type") == CHILD_KIND
     if is_child is not key.startswith("subworkflow:") or key.startswith("system:") or not key:
         return
+    if not effect:
+        return  # no ledger of ours has this
     if status == "completed":
         outcome: Ok | Failed = Ok(body["result"])
     elif status == "failed":

@@ -4,7 +4,7 @@ It is kept as it was and moves no more: one that had not ended goes on in a fork
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from hashlib import sha256
 from io import SEEK_END
 from struct import Struct
@@ -14,11 +14,12 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 import orjson
 from msgspec.structs import replace
 
-from perdure.clock import text_of, time_of
+from perdure.bundles.codec import read_bundle
+from perdure.clock import text_of
 from perdure.errors import Unfit
 from perdure.identity.audit import Entry
-from perdure.ids import BundleSha, RunId, is_run_id
-from perdure.kernel.limits import INTEGER_MAX, Limits
+from perdure.ids import BundleSha, RunId
+from perdure.kernel.limits import Limits
 from perdure.kernel.model import (
     TERMINAL,
     Birth,
@@ -31,17 +32,24 @@ from perdure.kernel.model import (
     Usage,
 )
 from perdure.kernel.values import Json
+from perdure.registry.registry import Registry
 from perdure.runtimes.context import RuntimeContext
 from perdure.services.exports import FORMAT, MANIFEST, SEAL_LETTERS
 from perdure.services.replays import Replayed, replay
-from perdure.services.retold import is_event
+from perdure.services.shapes import (
+    check_artifact,
+    check_header,
+    check_record,
+    read_json,
+    read_object,
+    values_of,
+)
 from perdure.stores.artifacts import Maker, Named
-from perdure.stores.records import FIELDS, GENESIS, Record, hash_of
+from perdure.stores.records import GENESIS, Record, apply_detail, hash_of
 from perdure.stores.runs import Adopted
 
 PIECE: Final = 1024 * 1024
 MANIFEST_BYTES_MAX: Final = 64 * 1024 * 1024
-DEPTH_MAX: Final = 2**31 - 1
 NOT_ENDED: Final = "it had not ended when it was exported: go on in a fork"
 _LENGTHS: Final = Struct(
     "<26xHH"
@@ -152,7 +160,7 @@ class Archive:
                 told = orjson.loads(line)
                 body, detail = told["body"].encode(), told["detail"].encode()
                 digest, number = bytes.fromhex(told["hash"]), told["seq"]
-                _check_record(orjson.loads(body), orjson.loads(detail))
+                check_record(read_object(body), read_object(detail))
             except (ValueError, KeyError, TypeError, AttributeError):
                 raise _broken(run_id, seq) from None
             expected = hash_of(previous, run_id, seq, body, detail)
@@ -182,25 +190,27 @@ async def take_in(
 ) -> list[Imported]:  # fmt: skip
     """Keep the runs of an export and decide them again. Raises `Unfit` for a byte that is not as it was written.
 
-    Raises `RunExists` where another run has the id of one of them, and `QuotaReached` where its artifacts
-    are too many beside those that are here. Twice is as good as once.
+    Raises `BundleRefused` for a bundle that is none, `RunExists` where another run has the id of one of
+    them, and `QuotaReached` where its artifacts are too many beside those that are here. Twice is as good as once.
     """
     archive = await asyncio.to_thread(Archive, file)
     await asyncio.to_thread(archive.check)
     try:
-        adopted = await asyncio.to_thread(_all_adopted, archive)
         named = {
             told["id"]: (_named(told, quota_bytes), told["sha256"])
             for told in archive.manifest["artifacts"]
         }
+        adopted = await asyncio.to_thread(_all_adopted, archive, runtime.registry)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Unfit(f"{MANIFEST} does not say what a run is.") from None
+        raise Unfit("The file does not say what a run is.") from None
     for name in archive.entries:
         if name.startswith("bundles/"):
             pinned = BundleSha(name.removeprefix("bundles/"))
             if archive.entries[name] != pinned:
                 raise Unfit(f"{name} is not what was written.")
-            await runtime.plane.bundles.keep(await asyncio.to_thread(archive.whole, name), pinned)
+            content = await asyncio.to_thread(archive.whole, name)
+            await asyncio.to_thread(read_bundle, content)  # each look through the runs reads it
+            await runtime.plane.bundles.keep(content, pinned)
     for artifact_id, (how, sha) in named.items():
         await _keep(runtime, archive, artifact_id, how, sha)
     at = text_of(runtime.clock.now())
@@ -214,6 +224,7 @@ async def take_in(
 
 def _named(told: Mapping[str, Json], quota_bytes: int | None) -> Named:
     """How an artifact was known."""
+    check_artifact(told)
     made = told["made_by"]
     return Named(
         owner=told["owner"], content_type=told["content_type"], at=told["created_at"], tags=dict(told["tags"]),
@@ -239,87 +250,46 @@ async def _awaited(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _check(fits: bool) -> None:
-    if not fits:
-        raise ValueError("the manifest holds what no run has")
+def _all_adopted(archive: Archive, registry: Registry) -> list[Adopted]:
+    adopted = [_adopted(archive, told) for told in archive.manifest["runs"]]
+    for one in adopted:
+        _check_cells(one, registry)
+    _check_there(archive, adopted)
+    return adopted
 
 
-def _check_record(body: Json, detail: Json) -> None:
-    """Hold a record against what a ledger has. Raises `ValueError`."""
-    _check(isinstance(body, dict) and body.keys() == FIELDS and isinstance(detail, dict))
-    texts = (body[it] for it in ("step_id", "node_id", "status", "started_at"))
-    _check(all(isinstance(it, str) for it in texts))
-    _check(
-        _is_time(body["started_at"]) and (body["ended_at"] is None or _is_time(body["ended_at"]))
-    )
-    _check(all(isinstance(body[it], str | None) for it in ("error", "idempotency_key")))
-    _check_effect(body["effect"], body["status"], body["result"])
-    _check(isinstance(detail.get("writes", {}), dict))
-    _check(all(isinstance(detail.get(it, []), list) for it in ("gone", "attempts", "events")))
-    _check(all(isinstance(name, str) for name in detail.get("gone", ())))
-    _check(all(is_event(it) and _is_time(it[0]) for it in detail.get("events", ())))
+def _check_cells(one: Adopted, registry: Registry) -> None:
+    """Hold the cells of a run against what its kind of program keeps, where others are shown them."""
+    check = registry.checks.get(one.run.birth.program.kind)
+    if check is None:
+        return
+    cells = dict(one.cells)
+    for record in one.records:
+        apply_detail(cells, orjson.loads(record.detail))
+    check(one.run.birth, cells)
 
 
-def _check_effect(effect: Json, status: str, result: Json) -> None:
-    """Hold what a record is about against what it can be: an effect, an answer, a wait. Raises `ValueError`."""
-    if effect is not None:
-        _check(isinstance(effect["type"], str) and "payload" in effect)
-        if effect["type"] == "resume" and status == "completed":
-            _check(
-                isinstance(effect["payload"]["wait_key"], str) and "payload" in effect["payload"]
-            )
-    if status == "waiting":
-        _check(isinstance(result["wait"].get("details"), dict | None))
-
-
-def _is_count(value: Json) -> bool:
-    return type(value) is int and 0 <= value <= INTEGER_MAX
-
-
-def _is_text(value: Json) -> bool:
-    return isinstance(value, str) and "\0" not in value  # which no store of ours keeps in a column
-
-
-def _is_time(value: Json) -> bool:
-    return isinstance(value, str) and text_of(time_of(value)) == value
-
-
-def _check_header(header: Mapping[str, Json]) -> None:
-    """Hold a header against what a run has: whoever makes digests can make them of anything. Raises `ValueError`."""
-    birth = header["birth"]
-    for name in ("id", "root_id"):
-        _check(is_run_id(birth[name]))
-    _check(birth["parent_id"] is None or is_run_id(birth["parent_id"]))
-    _check((birth["parent_id"] is None) is (birth["depth"] == 0) and birth["depth"] <= DEPTH_MAX)
-    _check(birth["parent_key"] is None or _is_text(birth["parent_key"]))
-    for name in ("workflow_id", "session_id", "actor_id", "prompt"):
-        _check(_is_text(birth[name]))
-    kind, bundle, program = birth["program"]
-    _check(_is_text(kind) and _is_text(program) and (bundle is None or _is_text(bundle)))
-    _check(birth["lifecycle"] is None or isinstance(birth["lifecycle"], dict))
-    _check(all(map(_is_count, (birth["depth"], *birth["limits"].values()))))
-    _check(header["version"] > 0 and all(map(_is_count, (header["version"], header["seq"]))))
-    _check(all(map(_is_time, (birth["created_at"], header["updated_at"]))))
-    _check(isinstance(header["node_id"], str) and isinstance(header["error"], str | None))
-    *counts, cost = header["usage"]
-    _check(all(map(_is_count, counts)) and type(cost) in (int, float) and 0 <= cost <= INTEGER_MAX)
-    _check(all(isinstance(it, str) for it in header["warnings"]))
-    if (point := birth["forked_from"]) is not None:
-        origin, seq = point
-        _check(is_run_id(origin) and _is_count(seq))
-    if (deadline := birth.get("deadline")) is not None:  # of which older files say nothing
-        at, of = deadline
-        _check(_is_time(at) and is_run_id(of))
-
-
-def _all_adopted(archive: Archive) -> list[Adopted]:
-    return [_adopted(archive, told) for told in archive.manifest["runs"]]
+def _check_there(archive: Archive, adopted: Sequence[Adopted]) -> None:
+    """Miss no bundle of a run, and no artifact without which a record cannot be read. Raises `Unfit`."""
+    kept = {told["id"]: f"artifacts/{told['sha256']}" for told in archive.manifest["artifacts"]}
+    names: set[str] = set()
+    for one in adopted:
+        bundle = one.run.birth.program.bundle
+        if bundle is not None and f"bundles/{bundle}" not in archive.entries:
+            raise Unfit(f"bundles/{bundle} is missing, and run {one.run.id} is pinned to it.")
+        for record in one.records:
+            for artifact_id in values_of(orjson.loads(record.detail)):
+                if artifact_id not in kept:
+                    raise Unfit(f"The artifact {artifact_id} is missing, and record {record.seq} of run {one.run.id} needs it.")  # fmt: skip
+                names.add(kept[artifact_id])
+    for name in names:
+        read_json(archive.whole(name))
 
 
 def _adopted(archive: Archive, told: Mapping[str, Json]) -> Adopted:
     """A run as it is to be kept. Raises `ValueError` and its like for what is none."""
     header = told["header"]
-    _check_header(header)
+    check_header(header)
     birth = _birth(header["birth"])
     status = Status(header["status"])
     ended = status in TERMINAL
@@ -329,8 +299,7 @@ def _adopted(archive: Archive, told: Mapping[str, Json]) -> Adopted:
         error=header["error"] if ended else NOT_ENDED, output=header["output"], usage=Usage(*header["usage"]),
         warnings=tuple(header["warnings"]),
     )  # fmt: skip
-    cells = orjson.loads(archive.whole(f"runs/{birth.id}/cells.json"))
-    _check(isinstance(cells, dict))
+    cells = read_object(archive.whole(f"runs/{birth.id}/cells.json"))
     records = tuple(archive.records(birth.id, told["head_hash"]))
     if len(records) != run.seq or birth.id != told["run_id"]:
         raise Unfit(f"{MANIFEST} does not fit the ledger of run {birth.id}.")

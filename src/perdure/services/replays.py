@@ -13,6 +13,7 @@ from perdure.errors import Invalid
 from perdure.ids import RunId
 from perdure.kernel.model import Birth, ProgramRef, Step
 from perdure.kernel.values import Json
+from perdure.runtimes.containing import containing
 from perdure.runtimes.context import RuntimeContext
 from perdure.services import bundles
 from perdure.services.births import StartRequest
@@ -129,7 +130,12 @@ async def _told(runtime: RuntimeContext, birth: Birth, upto: Upto, written: Birt
         for whole in page:
             if upto.at is not None and whole.read.at > upto.at:
                 return Told(retold, at, None)
-            difference = _difference(retold, whole, birth, written)
+            difference: Difference | None = None
+            with containing("program", run_id=birth.id) as contained:
+                difference = _difference(retold, whole, birth, written)
+            if contained.bug is not None:
+                raised = f"the program raised {contained.bug}"
+                difference = Difference(whole.record.seq, "record", _said(whole), raised)
             if difference is not None:
                 return Told(retold, at, difference)
             at = whole.record.seq
@@ -150,12 +156,16 @@ def _difference(
 ) -> Difference | None:
     step = retold.take(whole.read)
     if step is None:
-        effect = whole.read.body["effect"] or {}
-        said = {"status": whole.read.body["status"], "effect": effect.get("type")}
-        return Difference(whole.record.seq, "record", said, NOTHING)
+        return Difference(whole.record.seq, "record", _said(whole), NOTHING)
     if written is None:
         return _from_written(step, whole, birth)
     return _from_done(step, whole.read, birth, written)
+
+
+def _said(whole: Whole) -> Json:
+    """What a record is, in short."""
+    body = whole.read.body
+    return {"status": body["status"], "effect": (body["effect"] or {}).get("type")}
 
 
 def _from_written(step: Step, whole: Whole, birth: Birth) -> Difference | None:

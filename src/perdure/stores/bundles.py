@@ -50,10 +50,12 @@ class BundleStore(Protocol):
         *,
         overwrite: bool = False,
         entry: Entry | None = None,
+        word: Word | None = None,
     ) -> tuple[Installed, bool]:
         """Keep a bundle; whether it was new. The same bytes again change nothing.
 
-        `entry` goes on to the audit chain if anything changed, here and below.
+        What is new has no marks, also where it had some before it was removed; in the same transaction the
+        runs that `word` is for hear of that. `entry` goes on to the audit chain if anything changed, here and below.
 
         Raises `BundleExists` where this version has other bytes and `overwrite` is not set.
         """

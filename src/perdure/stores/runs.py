@@ -180,6 +180,10 @@ class RunStore(Protocol):
         """A page of headers, newest first."""
         ...
 
+    async def living(self, root_id: RunId, most: int) -> int:
+        """How many runs of a tree have not ended, its root among them; counted up to `most`."""
+        ...
+
     async def ledger(self, run_id: RunId, *, after: int, limit: int) -> Sequence[Record]:
         """Records with `seq > after`, in order and without gaps; none for an unknown run."""
         ...

@@ -12,7 +12,13 @@ from perdure.clock import SystemClock, text_of
 from perdure.runtimes.context import RuntimeContext
 from perdure.services import bundles, runs
 from perdure.services.births import Chosen, StartRequest
-from tests.support.gateway import Gateway, a_gateway, a_straight_bundle, an_asking_bundle
+from tests.support.gateway import (
+    Gateway,
+    a_gateway,
+    a_straight_bundle,
+    an_asking_bundle,
+    packed,
+)
 
 pytestmark = pytest.mark.anyio
 TARGET = {"bundle_id": "straight", "flow_id": "main"}
@@ -132,6 +138,23 @@ async def test_a_schedule_of_a_deprecated_flow_skips_and_runs_again_when_it_may(
     assert (refused.status_code, refused.json()["code"]) == (409, "deprecated")
     assert (await gateway.get(f"/schedules/{other}")).json()["closed"] is None
     await gateway.post("/bundles/straight/undeprecate", {})
+    with anyio.fail_after(30):
+        while (await gateway.get(path)).json()["started"] == row["started"]:
+            await anyio.sleep(0.01)
+    assert (await gateway.get(path)).json()["closed"] is None
+
+
+async def test_a_bundle_that_was_removed_with_a_mark_runs_again_when_it_is_installed_again(
+    gateway: Gateway,
+) -> None:
+    run_id = await planned(gateway, interval="100ms", overlap="allow_all")
+    path = f"/schedules/{run_id}"
+    await gateway.post("/bundles/straight/deprecate", {"reason": "old"})
+    await gateway.client.delete("/api/gateway/bundles/straight")
+    with anyio.fail_after(30):
+        while (row := (await gateway.get(path)).json())["closed"] is None:
+            await anyio.sleep(0.01)
+    await bundles.upload(gateway.runtime, packed(a_straight_bundle(id="straight")))
     with anyio.fail_after(30):
         while (await gateway.get(path)).json()["started"] == row["started"]:
             await anyio.sleep(0.01)

@@ -85,16 +85,17 @@ class SqlBundles:
         *,
         overwrite: bool = False,
         entry: Entry | None = None,
+        word: Word | None = None,
     ) -> tuple[Installed, bool]:
         """Keep a bundle; whether it was new. Raises `BundleExists`."""
         await self.keep(content, facts.sha256)
 
-        def work(session: Session) -> tuple[Installed, bool]:
+        def work(session: Session) -> Mailed[tuple[Installed, bool]]:
             row = session.first(_GET, _id=facts.bundle_id, _version=facts.bundle_version)
             if row is not None:
                 before = _installed(row)
                 if before.sha256 == facts.sha256:
-                    return before, False
+                    return Mailed((before, False), ())
                 if not overwrite:
                     raise BundleExists(sha256=before.sha256)
                 session.run(_REMOVE, _id=facts.bundle_id, _version=facts.bundle_version)
@@ -102,15 +103,22 @@ class SqlBundles:
             stands = session.first(_GET, _id=facts.bundle_id, _version=facts.bundle_version)
             if stands is None or _installed(stands).sha256 != facts.sha256:
                 raise BundleExists  # another process put other bytes there at the same moment
+            told = [] if word is None else _tell(session, facts.sha256, word, facts.deprecated)
             keep(session, entry)
-            return facts, True
+            return Mailed((facts, True), tuple(told))
 
-        return await self._changed(work, entry)
+        return await self._changed(work, entry, word)
 
-    async def _changed(self, work: Callable[[Session], T], entry: Entry | None) -> T:
+    async def _changed(
+        self,
+        work: Callable[[Session], T | Mailed[T]],
+        entry: Entry | None,
+        word: Word | None = None,
+    ) -> T:
         """Change something, with what the audit is to know of it."""
         at = "" if entry is None else entry.at
-        changed = await self._writer.work(work, due=at or None, at=at, then=self._forget)
+        at = at if word is None else word.at
+        changed: T = await self._writer.work(work, due=at or None, at=at, then=self._forget)
         self._audit.kept(entry)
         return changed
 
@@ -193,9 +201,7 @@ class SqlBundles:
             keep(session, entry if changed else None)
             return Mailed(changed, tuple(told))
 
-        changed: bool = await self._writer.work(work, due=word.at, at=word.at, then=self._forget)
-        self._audit.kept(entry)
-        return changed
+        return await self._changed(work, entry, word)
 
 
 def _tell(session: Session, sha256: str, word: Word, marks: Json) -> list[RunId]:

@@ -14,7 +14,7 @@ from perdure.adapters.sql.lists import SHOW_ONE, RunLists, headers_of, rows_of
 from perdure.adapters.sql.loading import Loading
 from perdure.adapters.sql.reader import Reader
 from perdure.adapters.sql.statements import Rows, Sql
-from perdure.adapters.sql.tables import BORN, inbox, ledger, runs
+from perdure.adapters.sql.tables import BORN, UNENDED, inbox, ledger, runs
 from perdure.adapters.sql.verify import verify
 from perdure.adapters.sql.writer import Writer
 from perdure.errors import DuplicateCommand, Invalid, RunNotFound
@@ -55,6 +55,11 @@ _BORN: Final = Sql(
     .order_by(runs.c.created_at, runs.c.pk)
     .limit(bindparam("_limit"))
     .with_for_update(skip_locked=True)
+)
+_LIVING: Final = Sql(
+    select(runs.c.pk)
+    .where(runs.c.root_id == bindparam("_root"), UNENDED)
+    .limit(bindparam("_limit"))
 )
 _ASKED: Final = Sql(select(inbox.c.run_id, inbox.c.body_hash).where(inbox.c.id == bindparam("_id")))
 _LEASE: Final = Rows(
@@ -113,6 +118,11 @@ class SqlRuns:
     async def list(self, query: RunQuery) -> RunPage:
         """A page of headers, newest first."""
         return await self._reader.read(lambda session: self._lists.page(session, query))
+
+    async def living(self, root_id: RunId, most: int) -> int:
+        """How many runs of a tree have not ended, its root among them; counted up to `most`."""
+        rows = await self._reader.read(lambda it: it.all(_LIVING, _root=root_id, _limit=most))
+        return len(rows)
 
     async def ledger(self, run_id: RunId, *, after: int, limit: int) -> Sequence[Record]:
         """Records with `seq > after`, in order and without gaps; none for an unknown run."""

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from perdure.features.schedules.kept import check_kept
 from perdure.features.schedules.program import schedule_program
 from perdure.features.schedules.routes import ACTIONS, router
 from perdure.features.schedules.words import COMMANDS
@@ -14,6 +15,7 @@ FEATURE: Final = Feature(
     programs={SCHEDULE: schedule_program},
     commands=COMMANDS,
     drawings={SCHEDULE: flow_of},
+    checks={SCHEDULE: check_kept},
     routers=(router,),
     actions=ACTIONS,
 )

@@ -202,13 +202,16 @@ def _occurrence(record: Record) -> Occurrence | None:
     effect = body["effect"] or {}
     if body["status"] != "started" and effect.get("type") != OCCURRENCE:
         return None
-    told = (effect.get("payload") or {}).get("occurrence")
-    return None if told is None else Occurrence(record.seq, body["started_at"], told, None)
+    payload = effect.get("payload")
+    told = payload.get("occurrence") if isinstance(payload, dict) else None
+    return (
+        Occurrence(record.seq, body["started_at"], told, None) if isinstance(told, dict) else None
+    )
 
 
 async def _with_status(runtime: RuntimeContext, occurrence: Occurrence) -> Occurrence:
     run_id = occurrence.told.get("run_id")
-    if run_id is None:
+    if not isinstance(run_id, str):
         return occurrence
     try:
         header = await runtime.plane.runs.header(RunId(run_id))
