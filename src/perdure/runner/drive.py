@@ -32,7 +32,7 @@ from perdure.kernel.model import (
 from perdure.kernel.program import Moment, Move, Program, View
 from perdure.runner.hot import Delivery, HotRun
 from perdure.runner.lane import Lane
-from perdure.runner.supervise import containing, log
+from perdure.runtimes.containing import containing, log
 from perdure.stores.runs import Commit
 
 
