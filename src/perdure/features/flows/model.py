@@ -44,6 +44,7 @@ class Passed(Struct, frozen=True):
     output: Json = MISSING
     exit: str = PLAIN
     ambient: bool = True  # its output becomes `_last_output`
+    own: str = ""  # the part of it that does, and that the run ends with, where it is not all
     ending: Json = OWN
     writes: Mapping[str, Json] = {}
     warnings: tuple[str, ...] = ()

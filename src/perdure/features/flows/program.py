@@ -278,9 +278,10 @@ class FlowProgram:
         turn.put_all(passed.writes)
         turn.warnings += passed.warnings
         if passed.output is not MISSING:
-            turn.put(f"out/{node.id}", passed.output)
+            cell = f"out/{node.id}"
+            turn.put(cell, passed.output)
             if passed.ambient:
-                turn.put(last_cell(position), f"out/{node.id}")
+                turn.put(last_cell(position), [cell, passed.own] if passed.own else cell)
         if passed.exit in node.targets:
             target, via = self._target(node, passed.exit)
             write_place(turn, position, Place(target, place.depth, via))
@@ -315,11 +316,12 @@ def _ending_of(passed: Passed, vars: Vars) -> Json:
         return {"success": True, "result": vars.ambient() if isinstance(last, dict) else last}
     if passed.ending is not OWN:
         return passed.ending
-    if isinstance(passed.output, dict):
-        own = {key: value for key, value in passed.output.items() if not reserved(key)}
+    made = passed.output[passed.own] if passed.own else passed.output
+    if isinstance(made, dict):
+        own = {key: value for key, value in made.items() if not reserved(key)}
         own.setdefault("success", True)
         return own
-    return {"response": passed.output, "success": True}
+    return {"response": made, "success": True}
 
 
 def _failure_of(failed: Failed) -> Fail:

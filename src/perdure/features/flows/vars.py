@@ -5,7 +5,7 @@
 | `name`, `name.a.b` | `var/name`, else the input `in/name`; a dotted name rewrites that one cell |
 | `context`, `context.x` | `var/context`, else `in/context`, without its messages |
 | `context.messages` | `msg/0` … `msg/<n-1>`; `ctl/messages` is n, `ctl/compacted` tells of those that were summed up |
-| `_last_output` | the cell that `last` names (in a branch of `parallel`: that `ctl/<branch>/last` names) |
+| `_last_output` | the cell, or the cell and the part of it, that `last` names (in a branch of `parallel`: `ctl/<branch>/last`) |
 | `_temp.node_outputs.<node>`, `_temp.effects.<node>` | `out/<node>` |
 | `_runtime`, `_limits`, `_run_lifecycle` | `rt/_runtime`, `rt/_limits`, `rt/_run_lifecycle` |
 """
@@ -78,6 +78,9 @@ class Vars:
     def last_output(self) -> Json:
         """`_last_output`: what the last function-like node gave out."""
         name = self._cells.get(self._last)
+        if isinstance(name, list):
+            cell, part = name
+            return as_object(self._cells.get(cell)).get(part)
         return None if name is None else self._cells.get(name)
 
     def ambient(self) -> Pins:

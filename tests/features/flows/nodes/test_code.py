@@ -19,7 +19,15 @@ ASKED: dict[str, tuple[dict[str, Json], dict[str, Json], tuple[str, str | None, 
         {"codeBody": "b = a\nreturn b"}, {"a": 1},
         ("def transform(_input):\n    a = _input.get('a')\n    b = a\n    return b\n", "transform", {"a": 1}),
     ),
-    "a source before a body": ({"code": SOURCE, "codeBody": "return 1"}, {}, (SOURCE, "transform", {})),
+    "a body before a source": ({"code": SOURCE, "codeBody": "return 1"}, {}, ("def transform(_input):\n    return 1\n", "transform", {})),
+    "a body that stands to the right": (
+        {"codeBody": "\n    if 1:\n        return 1\n"}, {}, ("def transform(_input):\n    if 1:\n        return 1\n", "transform", {}),
+    ),
+    "pins that are no names": (
+        {"codeBody": "return 1"}, {"from": 1, "my-pin": 2, "2nd": 3, "é": 4},
+        ("def transform(_input):\n    from_ = _input.get('from')\n    my_pin = _input.get('my-pin')\n    p_2nd = _input.get('2nd')\n"
+         "    é = _input.get('é')\n    return 1\n", "transform", {"from": 1, "my-pin": 2, "2nd": 3, "é": 4}),
+    ),
     "permissions are no input": ({"code": SOURCE}, {"permissions": "sandbox"}, (SOURCE, "transform", {})),
     "a variable, without pins": ({"code": SOURCE, "inputKey": "v"}, {}, (SOURCE, "transform", 7)),
     "pins before a variable": ({"code": SOURCE, "inputKey": "v"}, {"a": 1}, (SOURCE, "transform", {"a": 1})),
@@ -69,6 +77,39 @@ def test_the_answer_is_the_output_and_what_it_took() -> None:
     assert run.output == {"output": {"x": 3}, "success": True}
     assert run.cells["out/it"] == {"output": {"x": 3}, "success": True, "execution": TOOK, "x": 3}
     assert run.cells["var/kept"] == {"it": {"x": 3}}
+
+
+# What the code gave back, and what the run ends with: at the node, at an end without pins, and at
+# one that reads the pins `x` and `n` of what is ambient.
+GAVE: dict[str, tuple[Json, Json, Json, Json]] = {
+    "an object": ({"x": 3, "_y": 1}, {"x": 3, "success": True}, {"x": 3, "success": True}, {"x": 3, "n": None, "success": True}),
+    "a value": (5, {"response": 5, "success": True}, {"response": 5, "success": True}, {"response": 5, "success": True}),
+    "nothing": (None, {"response": None, "success": True}, {"success": True}, {"x": None, "n": None, "success": True}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("gave", "alone", "bare", "named"), GAVE.values(), ids=GAVE)
+def test_what_the_function_gave_back_is_the_last_output(
+    gave: Json, alone: Json, bare: Json, named: Json
+) -> None:
+    ends = {"alone": None, "bare": an_end(), "named": an_end("x", "n")}
+    outputs = {}
+    for name, end in ends.items():
+        nodes = {"start": a_start("n"), "it": a_node("code", out="output", code=SOURCE)}
+        way = ["start -> it"] if end is None else ["start -> it -> end"]
+        flow = a_flow(nodes if end is None else {**nodes, "end": end}, *way)
+        outputs[name] = Flowing(flow, run_code=Ok({"output": gave})).start({"n": 1}).output
+    assert outputs == {"alone": alone, "bare": bare, "named": named}
+
+
+def test_the_pin_result_of_code_is_what_the_function_gave_back() -> None:
+    flow = a_flow(
+        {"start": a_start(), "it": a_node("code", code=SOURCE), "end": an_end("said")},
+        "start -> it -> end",
+        "it.result => end.said",
+    )
+    run = Flowing(flow, run_code=Ok({"output": [1]})).start()
+    assert run.output == {"said": [1], "success": True}
 
 
 def test_the_older_node_gives_out_what_the_function_gave() -> None:

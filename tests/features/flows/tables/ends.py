@@ -19,7 +19,7 @@ TABLES = {
     ],
     "on_user_request": [
         table({"on": a_node("on_user_request", out="message context"), "end": an_end("message", "context")}, "on -> end").rows(
-            row({"message": "hi"}, message="hi", context={}),
+            row({"message": "hi"}, message="hi", context={}), row({"message": {"text": "hi"}}, message={"text": "hi"}, context={}),
         )
     ],
     "on_agent_message": [

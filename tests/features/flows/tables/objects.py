@@ -6,7 +6,8 @@ TABLES = {
     "break_object": [
         pure("break_object", "object", out="a.b c", breakConfig={"selectedPaths": ["a.b", "c"]}).rows(
             Row({"object": {"a": {"b": 1}}}, {"a.b": 1, "c": None, "success": True}), Row({"object": '{"c": 2}'}, {"a.b": None, "c": 2, "success": True}),
-        )
+        ),
+        pure("break_object", "object", out="value", breakConfig={"selectedPaths": ["value"]}).rows(row({"object": "7"}, value=7), row({"object": "no"}, value=None)),
     ],
     "get": [
         pure("get", "object", "key", "default", out="value").rows(

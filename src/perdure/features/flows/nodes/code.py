@@ -1,7 +1,9 @@
 """Nodes that run code: never here, always as an effect that has a sandbox for it."""
 
+import re
 from collections.abc import Mapping
-from textwrap import indent
+from keyword import iskeyword
+from textwrap import dedent, indent
 from typing import Final
 
 from perdure.features.flows.faults import NodeFault
@@ -33,7 +35,8 @@ def _begin(visit: Visit) -> Asked | Passed:
         raise NodeFault(f"code runs in the sandbox alone; {mode[:80]!r} is not given to it")
     given = _given(visit)
     function = filled(node.data.get("functionName")) or FUNCTION
-    source = filled(node.data.get("code")) or _wrapped(node, function)
+    source, body = filled(node.data.get("code")), _wrapped(node, function)
+    source = source or body if node.type == "function" else body or source
     if source is not None:
         return _asked(node, source, function, given)
     expression = filled(node.data.get("expression"))
@@ -51,12 +54,19 @@ def _given(visit: Visit) -> Json:
 
 def _wrapped(node: Node, function: str) -> str | None:
     """The body that was drawn as a function of its own, with each pin as a name."""
-    body = filled(node.data.get("codeBody"))
-    if body is None:
+    drawn: Json = node.data.get("codeBody")
+    if filled(drawn) is None:
         return None
-    pins = (pin for pin in node.inputs if pin.isidentifier() and pin != PERMISSIONS)
-    lines = [f"{pin} = _input.get({pin!r})" for pin in pins]
-    return f"def {function}(_input):\n" + indent("\n".join((*lines, body)), "    ") + "\n"
+    lines = [f"{_name_of(pin)} = _input.get({pin!r})" for pin in node.inputs if pin != PERMISSIONS]
+    lines.append(dedent(drawn).strip())
+    return f"def {function}(_input):\n" + indent("\n".join(lines), "    ") + "\n"
+
+
+def _name_of(pin: str) -> str:
+    """The name of a pin in the code: its id, made into a name where it is none."""
+    name = pin if pin.isidentifier() else re.sub(r"[^A-Za-z0-9_]", "_", pin)
+    name = f"p_{name}" if name[0].isdecimal() else name
+    return f"{name}_" if iskeyword(name) else name
 
 
 def _asked(node: Node, source: str, function: str | None, given: Json) -> Asked:
@@ -82,7 +92,9 @@ def _shown(visit: Visit, value: Json, execution: Json) -> Passed:
     if isinstance(value, dict):
         named = (name for name in node.outputs if name not in OWN_PINS and name in value)
         output.update({name: value[name] for name in named})
-    return Passed(output, writes=writes)
+    if "result" in node.wired:
+        output.setdefault("result", value)
+    return Passed(output, own="output", writes=writes)
 
 
 _CONFIG: Final = (
@@ -93,7 +105,7 @@ TYPES: Final[Mapping[str, NodeType]] = {
     "code": described(
         Exec(_begin, _finish, faults=True),
         "input permissions (declared) -> output success execution (declared)",
-        "Runs a Python function on its pins, in a sandbox: the standard library, and nothing of the host.",
+        "Runs a Python function on its pins, in a sandbox: the standard library, and nothing of the host. What the function gave back is the last output.",
         _CONFIG,
     ),
     "function": described(

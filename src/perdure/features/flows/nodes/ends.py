@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from perdure.features.flows.model import Ended, Exec, NodeType, Passed, Visit, described
-from perdure.features.flows.values import MISSING, Allowance, text_of
+from perdure.features.flows.values import MISSING, Allowance
 from perdure.features.flows.vars import Writes, reserved
 from perdure.kernel.values import Json
 
@@ -32,12 +32,14 @@ def _spare(defaults: dict[str, Json]) -> dict[str, Json]:
 
 def _request(visit: Visit) -> Passed:
     message, context = visit.vars.first("message", None), visit.vars.first("context", None)
-    return Passed({"message": text_of(message), "context": {} if context is None else context})
+    message = "" if message is None else message
+    return Passed({"message": message, "context": {} if context is None else context})
 
 
 def _agent_message(visit: Visit) -> Passed:
     sender = visit.vars.first("sender", "unknown")
-    message = text_of(visit.vars.first("message", None))
+    message = visit.vars.first("message", None)
+    message = "" if message is None else message
     channel = visit.node.config("eventConfig").get("channel", "")
     return Passed({"sender": sender, "message": message, "channel": channel})
 

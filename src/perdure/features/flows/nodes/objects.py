@@ -17,6 +17,7 @@ def _break_object(node: Node, pins: Pins) -> Json:
             given = parsed(given)
         except NodeFault:
             given = None  # a text that is no object has no parts
+        given = given if isinstance(given, dict | list) else {"value": given}
     selected = node.config("breakConfig").get("selectedPaths")
     paths = [path.strip() for path in as_list(selected) if isinstance(path, str) and path.strip()]
     return {path: walked(given, path.split(".")) for path in paths or node.outputs}
