@@ -21,6 +21,7 @@ from perdure.kernel.model import Deadline, Status
 from perdure.kernel.values import Json
 from perdure.registry.registry import registry_of
 from perdure.runtimes.context import RuntimeContext
+from perdure.services import artifacts
 from perdure.services.exports import FORMAT, MANIFEST, SEAL_LETTERS, Packing, export
 from perdure.services.forks import ForkRequest, fork
 from perdure.services.imports import take_in
@@ -146,6 +147,27 @@ async def test_a_run_that_had_not_ended_moves_no_more_and_goes_on_in_a_fork(
         await there.until(forked.run_id, Status.WAITING)
         await there.send(forked.run_id, "resume", "q", {"response": "yes"})  # type: ignore[arg-type]  # a key is text
         await there.until(forked.run_id)
+
+
+@pytest.mark.parametrize("named", ["$artifact", "artifact_id"])
+async def test_a_fork_of_a_fork_comes_with_what_it_may_read_and_without_its_origins(
+    here: Running, tmp_path: Path, named: str
+) -> None:
+    run_id = await here.start("asks")
+    await here.until(run_id, Status.WAITING)
+    kept = await here.plane.artifacts.put(b"k", owner=run_id, content_type="text/plain", at="2026")
+    edits = {"var/file": {named: kept.id}}
+    first = await fork(here.runtime, run_id, ForkRequest(edits=edits))
+    await here.until(first.run_id, Status.WAITING)
+    second = await fork(here.runtime, first.run_id, ForkRequest())
+    content = await packed(here.runtime, second.run_id)
+    async with a_store("sqlite", tmp_path / "there") as store:
+        there = beside(here, store.plane)
+        await take_in(there, io.BytesIO(content))
+        for again in (second.run_id, (await fork(there, second.run_id, ForkRequest())).run_id):
+            assert (await artifacts.get(there, again, kept.id)).sha256 == kept.sha256
+        with pytest.raises(RunNotFound):
+            await there.plane.runs.header(first.run_id)
 
 
 async def test_another_run_of_the_same_id_stays_as_it_is(here: Running, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 
@@ -23,6 +22,7 @@ from perdure.stores.runs import Header
 SESSION_OWNER: Final = "session_memory_"
 SESSION_LETTERS_MAX: Final = 256
 FILENAME_LETTERS_MAX: Final = 255
+ORIGINS: Final = "rt/origins"  # the cell in which a fork of a fork keeps whose artifacts that one may read
 FORKS_MAX: Final = 100  # runs, one forked from the other, that are looked through
 _PLAIN_SESSION: Final = re.compile(r"[a-zA-Z0-9_-]+")
 
@@ -181,9 +181,19 @@ async def owners_of(plane: Plane, birth: Birth) -> list[str]:
         for run_id in above:
             if is_forked and run_id not in known and len(known) < FORKS_MAX:
                 known.add(run_id)
-                with suppress(RunNotFound):  # it was purged; what it made is still there
+                try:
                     births.append((await plane.runs.header(run_id)).birth)
+                except RunNotFound:  # it was purged, or stayed elsewhere; what it made may be here
+                    owners |= dict.fromkeys(await _origins_of(plane, one))
     return list(owners)
+
+
+async def _origins_of(plane: Plane, birth: Birth) -> list[str]:
+    """Whose artifacts the run could read that a fork is of, as the fork has kept it."""
+    if birth.forked_from is None:
+        return []
+    kept = (await plane.runs.state(birth.id, 0)).get(ORIGINS)
+    return [it for it in kept if isinstance(it, str)] if isinstance(kept, list) else []
 
 
 async def content(

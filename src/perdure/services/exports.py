@@ -26,7 +26,7 @@ FORMAT: Final = "perdure-run/1"
 MANIFEST: Final = "manifest.json"
 SEAL_LETTERS: Final = 64
 PAGE: Final = 200
-_NAMED: Final = re.compile(rb'"\$artifact":"([^"\\]{1,256})"')
+_NAMED: Final = re.compile(rb'"(?:\$artifact|artifact_id)":"([^"\\]{1,256})"')
 
 
 class Packing:

@@ -34,6 +34,7 @@ from perdure.registry.guarded import (
 )
 from perdure.runtimes.context import RuntimeContext
 from perdure.services import bundles
+from perdure.services.artifacts import ORIGINS, owners_of
 from perdure.services.births import Chosen, StartRequest, inputs_of, prompt_of
 from perdure.services.replays import PAGE, Told, Upto, tell
 from perdure.services.runs import hash_of
@@ -131,6 +132,8 @@ async def _birth(
     cells = await _cells(runtime, standing, request.effects, Room())
     cells |= request.edits
     cells |= {f"{DECLARED}{node_id}": result for node_id, result in request.outcomes.items()}
+    if header.birth.guard is not None:
+        cells[ORIGINS] = await owners_of(runtime.plane, header.birth)
     fork_id = RunId(new_id())
     return Birth(
         id=fork_id, workflow_id=chosen.workflow_id, program=chosen.program,
