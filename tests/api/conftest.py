@@ -13,6 +13,7 @@ from tests.support.gateway import (
     an_asking_bundle,
 )
 from tests.support.planes import DATABASES
+from tests.support.signing import Town, a_town
 
 
 @pytest.fixture
@@ -37,4 +38,11 @@ async def anywhere(tmp_path: Path, database: str) -> AsyncIterator[Gateway]:
     async with a_gateway(tmp_path, Options(database=database)) as one:
         await one.install(an_asking_bundle(id="ask"))
         await one.install(a_straight_bundle(id="straight"))
+        yield one
+
+
+@pytest.fixture
+async def town(tmp_path: Path, database: str) -> AsyncIterator[Town]:
+    """A gateway with alice, bob, and ada who is an admin, who are kept in either database."""
+    async with a_town(tmp_path, database=database) as one:
         yield one

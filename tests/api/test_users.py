@@ -1,8 +1,6 @@
 """Admins make, change and delete the users of their tenant; tokens are shown once."""
 
 import dataclasses
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,21 +10,13 @@ from perdure.identity.principal import Role
 from perdure.identity.users import OVER_ALL
 from perdure.ids import RuntimeId, TenantId
 from tests.support.control import BETA
-from tests.support.planes import DATABASES
-from tests.support.signing import Town, a_town
+from tests.support.signing import Town
 
 pytestmark = pytest.mark.anyio
 
 FIELDS = {
     "user_id", "tenant_id", "email", "roles", "scopes", "enabled", "runtime_id", "created_at", "updated_at",
 }  # fmt: skip
-
-
-@pytest.fixture(params=DATABASES)
-async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
-    """A gateway with alice, bob, and ada who is an admin, who are kept in either database."""
-    async with a_town(tmp_path, database=request.param) as one:
-        yield one
 
 
 async def ask(town: Town, method: str, path: str, body: Any = None, *, by: str = "ada", **query: Any) -> httpx2.Response:  # fmt: skip

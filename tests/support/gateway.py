@@ -238,3 +238,10 @@ def a_straight_bundle(**names: str) -> Bundle:
         ),
         **names,
     )
+
+
+async def asking(gateway: Gateway) -> str:
+    """A run that waits for an answer, with one record."""
+    run_id = await gateway.start("ask:main", prompt="?")
+    await gateway.until(run_id, "waiting")
+    return run_id

@@ -24,7 +24,7 @@ from perdure.identity.access import RULES
 from perdure.ids import Key, RunId, RuntimeId, SessionId, TenantId, new_id
 from perdure.kernel.draft import born
 from perdure.kernel.model import Birth, Effect, Ok, Outcome, ProgramRef, Status
-from perdure.kernel.program import Program
+from perdure.kernel.program import Done, Fail, Move, Program
 from perdure.kernel.values import Json
 from perdure.registry.effects import EffectContext, EffectKind
 from perdure.registry.feature import Feature
@@ -39,6 +39,7 @@ from perdure.stores.http import Reply, Streamed
 from perdure.stores.inbox import Message
 from perdure.stores.outbox import Pending
 from perdure.stores.runs import Commit, Committed, Header
+from tests.support.builders import an_effect
 from tests.support.scripted import Scene, ScriptedProgram
 
 LOOK_S: Final = 0.05
@@ -264,6 +265,18 @@ class Running:
 def always(handler: Any, **how: Any) -> EffectKind:
     """A kind of effects that is tried again almost at once."""
     return EffectKind(handler, **{"backoff_s": 0.001, "timeout_s": 30.0, **how})
+
+
+def a_stage(handler: Any, effect: Effect | None = None, **how: Any) -> Stage:
+    """A run that asks for one effect and ends with it; `config` is the runner's, the rest the kind's."""
+    config = how.pop("config", {})
+    script: Script = {
+        "begin": Move(effects=(effect or an_effect(),)),
+        "a ok": Move(end=Done("done")),
+        "a failed": Move(end=Fail("gone_wrong")),
+        "q": Move(withdraw=("a",), end=Done("withdrawn")),
+    }
+    return Stage({"run": script}, {"echo": always(handler, **how)}, config)
 
 
 @asynccontextmanager

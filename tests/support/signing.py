@@ -119,3 +119,9 @@ async def a_town(
         finally:
             await place.router.close_all()
             pools.close()
+
+
+def set_by(answer: Any) -> dict[str, set[str]]:
+    """The cookies that an answer sets: the parts of each by its name."""
+    lines = [line.split("; ") for line in answer.headers.get_list("set-cookie")]
+    return {line[0].partition("=")[0]: set(line[1:]) for line in lines}

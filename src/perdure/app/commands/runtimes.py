@@ -68,4 +68,4 @@ def runtimes_table(found: Sequence[Any]) -> "Text":
         (it["runtime_id"], it["owner_user_id"], it["reason"] or "", "yes" if it["data_exists"] else "no", it["data_path"])
         for it in found
     ]  # fmt: skip
-    return table(("RUNTIME", "WAS OF", "WHY", "DATA", "FILES"), rows)
+    return table(("runtime", "was of", "why", "data", "files"), rows)
