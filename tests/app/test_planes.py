@@ -167,7 +167,7 @@ async def test_a_stream_keeps_its_plane_open_and_counts_as_one(tmp_path: Path) -
         path = f"{API}/runs/{run_id}/ledger/stream"
         async with (
             served(town.app.api) as url,
-            httpx2.AsyncClient(base_url=url, headers=alice.headers) as far,
+            httpx2.AsyncClient(base_url=url, headers=alice.headers, timeout=30) as far,
         ):
             async with far.stream("GET", path) as first:
                 assert first.status_code == 200

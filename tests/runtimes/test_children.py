@@ -18,6 +18,11 @@ os.fork()
 open({born!r}, "a").write(f"{{os.getpid()}}\\n")
 while True: signal.pause()
 """
+LIMITED = """
+import os, resource, signal
+print(resource.getrlimit(resource.RLIMIT_CPU), resource.getrlimit(resource.RLIMIT_AS), flush=True)
+os.kill(os.getpid(), signal.SIGXCPU)
+"""
 
 
 def a_script(folder: Path, source: str) -> Path:
@@ -73,28 +78,35 @@ async def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 async def test_one_that_will_not_end_is_killed_with_its_group(tmp_path: Path, how: str) -> None:
     born = tmp_path / "born"
     script = a_script(tmp_path, STUBBORN.format(born=str(born)))
-    time_s = 1.0 if how == "time" else PATIENCE_S
+    time_s = 1.0 if how == "time" else 2 * PATIENCE_S
 
-    async def ask() -> None:
+    def both() -> bool:
+        return born.exists() and born.read_text().count("\n") == 2
+
+    async def ask(time_s: float) -> None:
         await asked([str(script)], b"", time_s=time_s, said_bytes_max=100)
 
-    with anyio.fail_after(PATIENCE_S):
-        async with anyio.create_task_group() as group:
-            group.start_soon(ask)
-            while how == "cancel" and (not born.exists() or born.read_text().count("\n") < 2):
-                await anyio.sleep(0.01)
-            if how == "cancel":
-                group.cancel_scope.cancel()
+    with anyio.fail_after(2 * PATIENCE_S):
+        while not both():  # a slow machine needs more time until there are two to be killed
+            born.unlink(missing_ok=True)
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask, time_s)
+                while how == "cancel" and not both():
+                    await anyio.sleep(0.01)
+                if how == "cancel":
+                    group.cancel_scope.cancel()
+            time_s *= 2
         while not all(gone(int(pid)) for pid in born.read_text().split()):
             await anyio.sleep(0.01)
-    assert born.read_text().count("\n") == 2 and GRACE_S > 0
+    assert GRACE_S > 0
 
 
 async def test_a_bound_script_is_run_with_its_limits(tmp_path: Path) -> None:
-    script = a_script(tmp_path, "while True: pass")
+    """It says them and ends as at the first of them, which on a busy machine could come late: it goes behind others."""
+    script = a_script(tmp_path, LIMITED)
     limits = Limits(cpu_s=1, memory_bytes=256 * 1024 * 1024)
-    heard = await asked(bound(script, limits), b"", time_s=PATIENCE_S, said_bytes_max=100)
-    assert heard == Heard(b"", -signal.SIGXCPU)
+    heard = await asked(bound(script, limits), b"", time_s=2 * PATIENCE_S, said_bytes_max=100)
+    assert heard == Heard(b"(1, 2) (268435456, 268435456)\n", -signal.SIGXCPU)
 
 
 def gone(pid: int) -> bool:

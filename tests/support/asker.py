@@ -12,7 +12,9 @@ class Asker:
 
     def __init__(self, url: str, token: str) -> None:
         bearer = {"authorization": f"Bearer {token}"}
-        self._http = httpx2.Client(base_url=f"{url}/api/gateway", headers=bearer, trust_env=False)
+        self._http = httpx2.Client(
+            base_url=f"{url}/api/gateway", headers=bearer, timeout=60, trust_env=False
+        )
 
     def __enter__(self) -> Self:
         return self
