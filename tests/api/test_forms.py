@@ -126,6 +126,7 @@ async def test_what_is_no_such_form_is_refused_and_leaves_nothing(
 
 
 async def test_another_kind_of_body_is_not_read(gateway: Gateway) -> None:
-    for kind in ("application/json", "multipart/form-data", "multipart/mixed; boundary=x"):
+    long = f"multipart/form-data; boundary={'y' * 257}"
+    for kind in ("application/json", "multipart/form-data", "multipart/mixed; boundary=x", long):
         answer = await gateway.client.post(PATH, content=b"{}", headers={"content-type": kind})
         assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")

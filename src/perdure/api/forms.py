@@ -16,6 +16,7 @@ PIECE_BYTES: Final = 256 * 1024  # of a file, handed on at once
 FIELDS_MAX: Final = 16
 FIELD_BYTES_MAX: Final = 4_096
 HEADER_BYTES_MAX: Final = 8_192  # of one part
+BOUNDARY_BYTES_MAX: Final = 256  # of which RFC 2046 allows 70
 FORM: Final = "multipart/form-data"
 PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f]*")
 
@@ -28,8 +29,8 @@ class IncomingForm:
     def __init__(self, request: Request, file_bytes_max: int) -> None:
         """Read the body of `request`. Raises `UnknownMedia` where that is no form."""
         kind, options = parse_options_header(request.headers.get("content-type"))
-        boundary = options.get(b"boundary")
-        if kind.decode("latin-1").lower() != FORM or not boundary:
+        boundary = options.get(b"boundary", b"")
+        if kind.decode("latin-1").lower() != FORM or not 0 < len(boundary) <= BOUNDARY_BYTES_MAX:
             raise UnknownMedia(f"Send the file as {FORM}, and say so in Content-Type.")
         self._request, self._most = request, file_bytes_max
         self._parser = MultipartParser(boundary, {

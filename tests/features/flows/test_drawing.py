@@ -1,7 +1,10 @@
 """Drawings as they are read: which nodes execute, where a flow begins, what must come before what."""
 
+import pytest
+
 from perdure.features.flows.drawing import Drawing, entry_of, order_of, read_drawing
 from perdure.features.flows.nodes import NODES
+from perdure.kernel.values import Json
 from tests.support.drawing import Drawn, a_flow, a_node, a_start, a_value, an_end
 
 
@@ -23,6 +26,14 @@ def test_a_node_executes_by_its_type_its_pins_or_its_edges() -> None:
 def test_pins_that_carry_data_are_told_from_those_that_do_not() -> None:
     node = _read({"it": a_node("trim", "text", out="result")}).nodes["it"]
     assert (node.pins("inputs"), node.pins("outputs")) == (("text",), ("result",))
+
+
+@pytest.mark.parametrize("none", [None, "", 0, False, {}, []])
+def test_what_is_empty_is_no_pins(none: Json) -> None:
+    """As the check of its shape has it."""
+    data = {"inputs": none, "outputs": none}
+    node = _read({"it": {"type": "trim", "data": data}}).nodes["it"]
+    assert (node.executes, node.pins("inputs"), node.pins("outputs")) == (False, (), ())
 
 
 def test_a_flow_begins_where_it_says_if_that_can_be() -> None:

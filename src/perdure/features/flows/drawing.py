@@ -3,11 +3,11 @@
 The shape is sure: `bundles/flow.py:check_flow` has looked at it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from perdure.features.flows.model import Control, Exec, Function, NodeType
-from perdure.features.flows.values import as_list, as_object, filled
+from perdure.features.flows.values import as_object, filled
 from perdure.kernel.values import Json
 
 EXECUTION: Final = "execution"
@@ -41,8 +41,7 @@ class Drawn(NamedTuple):
 
     def pins(self, side: str) -> tuple[str, ...]:
         """The pins of one side that carry data, in their order."""
-        drawn = as_list(self.data.get(side))
-        return tuple(pin["id"] for pin in drawn if pin.get("type") != EXECUTION)
+        return tuple(pin["id"] for pin in _pins(self.data, side) if pin.get("type") != EXECUTION)
 
 
 class Drawing(NamedTuple):
@@ -85,8 +84,13 @@ def _read_node(node: Json, kind: NodeType | None, ordered: set[str]) -> Drawn:
 
 
 def _has_execution(data: Mapping[str, Json]) -> bool:
-    pins: Iterable[Json] = [*as_list(data.get("inputs")), *as_list(data.get("outputs"))]
+    pins = (*_pins(data, "inputs"), *_pins(data, "outputs"))
     return any(pin.get("type") == EXECUTION for pin in pins)
+
+
+def _pins(data: Mapping[str, Json], side: str) -> list[Json]:
+    """The pins of one side; what is empty, of whichever kind, is none."""
+    return data.get(side) or []
 
 
 def entry_of(drawing: Drawing) -> str | None:
