@@ -15,6 +15,7 @@ from perdure.features.flows.drawing import (
     entry_of,
     order_of,
     read_drawing,
+    sorted_of,
 )
 from perdure.features.flows.entries import overrides_of
 from perdure.features.flows.nodes import NODES
@@ -151,19 +152,8 @@ def _cycles(drawing: Drawing) -> Iterator[_Found]:
 
 def _on_cycles(drawing: Drawing, cyclic: list[str]) -> list[str]:
     """Those of the nodes that are on a cycle or lead from one to another, without the mere readers."""
-    sources: dict[str, list[str]] = {node_id: [] for node_id in cyclic}
-    readers = dict.fromkeys(cyclic, 0)
-    for edge in drawing.edges:
-        if not edge.execution and edge.source in readers and edge.target in readers:
-            sources[edge.target].append(edge.source)
-            readers[edge.source] += 1
-    unread = [node_id for node_id in cyclic if not readers[node_id]]
-    for node_id in unread:  # grows while it is walked
-        for source in sources[node_id]:
-            readers[source] -= 1
-            if not readers[source]:
-                unread.append(source)
-    return [node_id for node_id in cyclic if readers[node_id]]
+    readings = ((it.target, it.source) for it in drawing.edges if not it.execution)
+    return sorted_of(cyclic, readings)[1]
 
 
 def _branchings(drawing: Drawing) -> Iterator[_Found]:

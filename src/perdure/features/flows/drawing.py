@@ -3,7 +3,7 @@
 The shape is sure: `bundles/flow.py:check_flow` has looked at it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from perdure.features.flows.model import Control, Exec, Function, NodeType
@@ -105,16 +105,23 @@ def entry_of(drawing: Drawing) -> str | None:
 def order_of(drawing: Drawing) -> tuple[list[str], list[str]]:
     """The pure nodes so that each comes after all that it reads; and those that read themselves."""
     pure = [node.id for node in drawing.nodes.values() if not node.executes]
-    readers: dict[str, list[str]] = {node_id: [] for node_id in pure}
-    missing = dict.fromkeys(pure, 0)
-    for edge in drawing.edges:
-        if not edge.execution and edge.source in readers and edge.target in missing:
-            readers[edge.source].append(edge.target)
-            missing[edge.target] += 1
-    order = [node_id for node_id in pure if not missing[node_id]]
-    for node_id in order:  # grows while it is walked
-        for reader in readers[node_id]:
-            missing[reader] -= 1
-            if not missing[reader]:
-                order.append(reader)
-    return order, [node_id for node_id in pure if missing[node_id]]
+    return sorted_of(pure, ((it.source, it.target) for it in drawing.edges if not it.execution))
+
+
+def sorted_of(
+    names: Sequence[str], pairs: Iterable[tuple[str, str]]
+) -> tuple[list[str], list[str]]:
+    """The names, the first of each pair before the second; and those that are on a cycle, or behind one."""
+    behind: dict[str, list[str]] = {name: [] for name in names}
+    missing = dict.fromkeys(names, 0)
+    for first, second in pairs:
+        if first in behind and second in behind:
+            behind[first].append(second)
+            missing[second] += 1
+    order = [name for name in names if not missing[name]]
+    for name in order:  # grows while it is walked
+        for one in behind[name]:
+            missing[one] -= 1
+            if not missing[one]:
+                order.append(one)
+    return order, [name for name in names if missing[name]]
