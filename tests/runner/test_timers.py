@@ -79,11 +79,13 @@ async def test_a_backlog_holds_the_timers_back(
 
 async def test_a_time_that_a_hold_hid_fires_soon_after_the_release(tmp_path: Path) -> None:
     """The timers learn of it again; they had looked while it was held, and would sleep for a poll."""
-    async with running(tmp_path, Stage({"run": waiting(0.5)})) as on_stage:
+    clock = FakeClock()
+    async with running(tmp_path, Stage({"run": waiting(60)}, clock=clock)) as on_stage:
         run_id = await on_stage.start()
         await on_stage.until(run_id, Status.WAITING)
         await on_stage.send(run_id, "hold")
         await on_stage.until_so(run_id, lambda header: header.held is not None)
+        clock.advance(60)
         looked, lane = on_stage.lane.tick, on_stage.lane
         looked.set()
         while lane.tick is looked:  # until the timers have looked, and sleep again
