@@ -197,7 +197,9 @@ async def test_a_closed_plane_leaves_no_task_and_no_timer(tmp_path: Path) -> Non
     stage = Stage({"run": ACTING}, {"echo": always(Acted())})
     async with running_together(tmp_path, stage, "alice", "bob") as (alice, bob):
         await alice.until(await alice.start())
-        await alice.rest()
+        with anyio.fail_after(30):
+            while not all(it.lane.idle() for it in (alice, bob)):
+                await anyio.sleep(0.001)
         lane, before = alice.lane, len(asyncio.all_tasks())
         await alice.runner.close(alice.runtime)
         assert lane.group is None and lane not in alice.runner.lanes
