@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,11 @@ def a_stage(handler: Any = None, **how: Any) -> Stage:
 
 def handles() -> set[str]:
     """The files that this process has open."""
-    folder = Path("/proc/self/fd")
-    return {os.readlink(it) for it in folder.iterdir() if it.is_symlink()}
+    found = set()
+    for it in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # another thread may close one meanwhile
+            found.add(os.readlink(it))
+    return found
 
 
 def objects_of(runtime: Any) -> Iterator[object]:
