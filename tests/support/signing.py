@@ -85,7 +85,7 @@ class Town:
         """A browser of its own, in which `user` is signed in, if anybody; over a socket where `url` has a port."""
         app = httpx2.ASGITransport(app=self.gateway.app, raise_app_exceptions=False)
         transport = None if url.count(":") > 1 else app
-        async with httpx2.AsyncClient(transport=transport, base_url=url) as client:
+        async with httpx2.AsyncClient(transport=transport, base_url=url, timeout=30) as client:
             browser = Browser(client)
             if user:
                 answer = await browser.sign_in(user, self.tokens[user])
