@@ -19,6 +19,7 @@ async def test_code_is_tried_out(tmp_path: Path) -> None:
             body = {"code": function_of("print('seen')\nreturn given['a'] + 1"), "input": {"a": 1}}
             answer = (await gateway.post(PATH, body)).json()
             failed = (await gateway.post(PATH, {"code": "x ="})).json()
+            odd = await gateway.post(PATH, {"code": function_of(r"raise ValueError('\ud800')")})
             missing = await gateway.post(PATH, {"input": 1})
             found = (await gateway.get("/discovery/capabilities")).json()
     told = found["capabilities"]["contracts"]["common"]["execution"]["code"]
@@ -27,4 +28,5 @@ async def test_code_is_tried_out(tmp_path: Path) -> None:
     assert set(answer) == {"ok", "success", "output", "execution", "error", "diagnostics"}
     assert answer["execution"]["duration_ms"] > 0 and answer["diagnostics"]["printed"] == "seen\n"
     assert failed["ok"] is False and failed["diagnostics"]["phase"] == "compile"
+    assert (odd.status_code, odd.json()["error"]) == (200, "ValueError: ?")
     assert missing.status_code == 422

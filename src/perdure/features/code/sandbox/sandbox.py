@@ -150,7 +150,10 @@ def _answer(written: bytes, printed: str, report: dict[str, Json]) -> Answer | R
         if told["ok"] is True:
             return Answer(told["output"], None, None, execution, printed)
         line = told["line"]
-        return Answer(None, str(told["error"]), line if isinstance(line, int) else None, execution, printed)  # fmt: skip
+        error = (
+            str(told["error"]).encode(errors="replace").decode()
+        )  # halves of surrogate pairs are no JSON
+        return Answer(None, error, line if isinstance(line, int) else None, execution, printed)
     except (ValueError, KeyError, TypeError, RecursionError):
         return Refusal("code_died", "what it answered cannot be read", printed)
 
