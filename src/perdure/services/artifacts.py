@@ -22,7 +22,7 @@ from perdure.stores.runs import Header
 SESSION_OWNER: Final = "session_memory_"
 SESSION_LETTERS_MAX: Final = 256
 FILENAME_LETTERS_MAX: Final = 255
-ORIGINS: Final = "rt/origins"  # the cell in which a fork of a fork keeps whose artifacts that one may read
+ORIGINS: Final = "rt/origins"  # where a fork of a fork keeps whose artifacts its origin may read
 FORKS_MAX: Final = 100  # runs, one forked from the other, that are looked through
 _PLAIN_SESSION: Final = re.compile(r"[a-zA-Z0-9_-]+")
 
