@@ -175,7 +175,7 @@ async def test_as_many_run_at_once_as_may(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_it_takes_the_processor_that_nobody_else_asks_for(way: str) -> None:
+async def test_long_code_takes_the_processor_that_nobody_else_asks_for(way: str) -> None:
     def last() -> bool:
         """Whether the code goes behind this process and its keeper, with which it must share a session."""
         born = processes() - before
@@ -191,6 +191,12 @@ async def test_it_takes_the_processor_that_nobody_else_asks_for(way: str) -> Non
                 while not last():
                     await anyio.sleep(0.01)
             group.cancel_scope.cancel()
+
+
+def test_short_code_has_its_turn_among_all_the_others() -> None:
+    """However long it takes by the clock: else it would not come to its end on a busy machine."""
+    ran = run("import os, time\ntime.sleep(1)\nreturn os.sched_getscheduler(0)")
+    assert isinstance(ran, Answer) and ran.output == os.SCHED_OTHER
 
 
 async def test_a_keeper_that_ignores_the_signal_is_dead_soon_after_the_grace(

@@ -24,6 +24,10 @@ from typing import IO, Any, NamedTuple
 
 PR_SET_PDEATHSIG = 1
 NICE = 19  # foreign code goes behind the program's own work
+START_S = (
+    0.5  # of the processor, with which short code is done; long code goes on with what is left
+)
+LOOK_S = 0.05  # between two looks at how much it had, at least
 PIECE = 65_536
 TRIES, PAUSE_S = (
     3,
@@ -60,22 +64,7 @@ def _kept(order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     process = _WAYS[order["way"]](order)
     if isinstance(process, str):
         return {"ended": "refused", "detail": process}, b""
-    _leave_the_processor_to_others(process.pid)
     return _Watch(process, order["bounds"]).watched(json.dumps(order["code"]).encode())
-
-
-def _leave_the_processor_to_others(pid: int) -> None:
-    """Have a process take the time that nobody else asks for, on half of the processors.
-
-    The others are left to fall idle: the kernel moves to a processor that does, at once, what waits
-    behind another; to one that is taken, however humbly, it moves it at the next tick. Not before the
-    sandbox is closed, which must be soon.
-    """
-    if sys.platform == "linux":
-        allowed = sorted(os.sched_getaffinity(0))
-        with contextlib.suppress(ProcessLookupError):  # it has ended already
-            os.sched_setaffinity(pid, allowed[len(allowed) // 2 :])
-            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _landlocked(order: dict[str, Any]) -> Any:
@@ -198,11 +187,14 @@ class _Watch:
         ]  # fmt: skip
         clock = threading.Timer(self._bounds["time_s"], self._end, ("time",))
         clock.daemon = True
-        for thread in (*threads, clock):
+        over = threading.Event()
+        stands_back = threading.Thread(target=self._stand_back, args=(over,), daemon=True)
+        for thread in (*threads, clock, stands_back):
             thread.start()
         for thread in threads[1:]:
             thread.join()
         result = self._process.wait()
+        over.set()
         clock.cancel()
         printed = kept.get("printed", b"").decode(errors="replace")
         ended = self._over or _ended(result)
@@ -228,6 +220,24 @@ class _Watch:
                 break
             taken += piece
         kept[name] = bytes(taken)
+
+    def _stand_back(self, over: threading.Event) -> None:
+        """Have long code take the time that nobody else asks for, on half of the processors.
+
+        The others are left to fall idle: the kernel moves to a processor that does, at once, what
+        waits behind another; to one that is taken, however humbly, it moves it at the next tick.
+        """
+        if sys.platform == "linux":
+            had = (
+                ~self._process.pid << 3
+            ) | 2  # the process's clock, as clock_getcpuclockid(3) has it
+            with contextlib.suppress(OSError):  # it has ended already
+                while (left := START_S - time.clock_gettime(had)) > 0:
+                    if over.wait(max(left, LOOK_S)):
+                        return
+                allowed = sorted(os.sched_getaffinity(0))
+                os.sched_setaffinity(self._process.pid, allowed[len(allowed) // 2 :])
+                os.sched_setscheduler(self._process.pid, os.SCHED_IDLE, os.sched_param(0))
 
     def _end(self, why: str) -> None:
         self._over = self._over or why
