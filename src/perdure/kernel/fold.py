@@ -86,9 +86,7 @@ def _told(draft: Draft, move: Move) -> None:
         told = effect_json(note.kind, note.payload, None)
         draft.record(note.node_id, "completed", told, ends_fold=False)
     draft.tell_children("cancel", UNWANTED, move.cancel)
-    if (
-        move.hold is not None
-    ):  # it comes to the run as any other: in its turn, and in the next decision
+    if move.hold is not None:  # it comes as any other: in its turn, in the next decision
         draft.send(draft.birth.id, "hold", body={"reason": move.hold})
 
 

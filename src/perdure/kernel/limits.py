@@ -10,9 +10,7 @@ class Limits(Struct, frozen=True):
     moves_max: int = 100_000  # moves in one fold
     open_max: int = 1_000  # effects, waits and children open at once
     depth_max: int = 32  # runs above this one
-    tree_max: int = (
-        10_000  # runs of its tree that have not ended, where a run below the root bears more
-    )
+    tree_max: int = 10_000  # runs of its tree that go on, where one below the root bears more
     state_bytes_max: int = 64 * 1024 * 1024  # cells as JSON, measured at each snapshot
     warnings_max: int = 100  # kept with the run; the first ones stay
     path_max: int = 1_000  # node ids kept in a record's path; the rest is counted
