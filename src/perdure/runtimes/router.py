@@ -118,6 +118,7 @@ class Router:
         self.config: Final = config or RouterConfig()
         self._kept: dict[Key, Kept] = {}
         self._opening: set[Key] = set()
+        self._closing: set[Key] = set()
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._barred: set[Key] = set()
         self._due_later: list[Callable[[str], None]] = []
@@ -162,8 +163,8 @@ class Router:
         return found
 
     def is_open(self, tenant: TenantId, runtime: RuntimeId) -> bool:
-        """Whether this process has the plane open."""
-        return (tenant, runtime) in self._kept
+        """Whether this process has the plane open; one that is being closed is, until it is said when it is due."""
+        return (tenant, runtime) in self._kept or (tenant, runtime) in self._closing
 
     @property
     def open_count(self) -> int:
@@ -300,11 +301,15 @@ class Router:
             if self._kept.get(kept.key) is not kept or not self._free(kept) or kept.used_at != seen:
                 return False
             del self._kept[kept.key]  # from here on who asks for it waits for the lock
-            await self._worker.close(kept.runtime)
-            due = await kept.runtime.plane.next_due()
-            await kept.runtime.plane.close()
-            if entry is not None:
-                await self._settle(kept, entry, due)
+            self._closing.add(kept.key)
+            try:
+                await self._worker.close(kept.runtime)
+                due = await kept.runtime.plane.next_due()
+                await kept.runtime.plane.close()
+                if entry is not None:
+                    await self._settle(kept, entry, due)
+            finally:
+                self._closing.discard(kept.key)
         return True
 
     async def _may_close(self, kept: Kept, entry: PlaneEntry | None) -> bool:
